@@ -109,10 +109,10 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     Raises: pydantic.ValidationError, also for unknown names that start with `SIGHTLINE_`.
     """
     settings_fields = {
-        name.removeprefix(ENVIRONMENT_PREFIX).lower(): text
-        for name, text in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX)
-        and name not in CLIENT_ONLY_VARIABLES
-        and not name.startswith("SIGHTLINE_REQUIRE")
+        variable_name.removeprefix(ENVIRONMENT_PREFIX).lower(): text
+        for variable_name, text in environment.items()
+        if variable_name.startswith(ENVIRONMENT_PREFIX)
+        and variable_name not in CLIENT_ONLY_VARIABLES
+        and not variable_name.startswith("SIGHTLINE_REQUIRE")
     }
     return Settings.model_validate(settings_fields)

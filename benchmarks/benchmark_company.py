@@ -104,10 +104,14 @@ async def create_company(
 ) -> BenchmarkCompany:
     """Create an organization with a playbook and events, recorded at their occurrence."""
     clock.now = START
-    key = f"reads-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
-    secret = await organizations.create_organization(service, Organization(key, "Benchmark"))
+    organization_key = f"reads-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
+    secret = await organizations.create_organization(
+        service, Organization(organization_key, "Benchmark")
+    )
     actor = Actor(
-        await organizations.find_organization(service, key), "bench", frozenset({"admin"})
+        await organizations.find_organization(service, organization_key),
+        "bench",
+        frozenset({"admin"}),
     )
     size = replace(plan_size(objectives), events=event_count)
     await configuration_service.write_configuration(
@@ -143,12 +147,12 @@ async def multiply_events(connection: asyncpg.Connection, organization: UUID, fa
         "id": f"'+{event_count}-' || k || '-' || id",
     }
     where = f"where organization_id = '{organization}'"
-    selected = ", ".join(replaced_columns.get(name, name) for name in columns)
+    selected = ", ".join(replaced_columns.get(column_name, column_name) for column_name in columns)
     copies = f"select {selected} from event, generate_series(2, {factor}) as k"
     await connection.execute(f"insert into event ({', '.join(columns)}) {copies} {where}")
-    for name, sums in ADDITIVE_COLUMNS.items():
+    for column_name, sums in ADDITIVE_COLUMNS.items():
         assignments = ", ".join(f"{column} = {column} * {factor}" for column in sums)
-        await connection.execute(f"update {name} set {assignments} {where}")
+        await connection.execute(f"update {column_name} set {assignments} {where}")
 
 
 @contextmanager

@@ -55,7 +55,10 @@ def measure_executemany(bench: IngestBenchmark, folder: Path) -> None:
         names = ("source", "id", "type", "time", "team", "value")
         connection.executemany(
             INSERT_EVENT,
-            [(*(event[name] for name in names), json.dumps(event["data"])) for event in batch],
+            [
+                (*(event[column_name] for column_name in names), json.dumps(event["data"]))
+                for event in batch
+            ],
         )
         event_counts = Counter(str(event["type"]) for event in batch)
         connection.executemany(
@@ -83,7 +86,7 @@ def run_benchmark(size: BenchmarkSize) -> list[RatioRow]:
         keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
         url = f"sqlite+aiosqlite:///{folder / 'sightline.db'}"
         migrations.upgrade_database(url)
-        actor, key, hook = asyncio.run(
+        actor, ingest_key, hook = asyncio.run(
             create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
         )
         receivers = run_server(
@@ -96,9 +99,11 @@ def run_benchmark(size: BenchmarkSize) -> list[RatioRow]:
             "sightline", "serve", ready_path="/readyz", **build_environment(url, keys)
         )
         with receivers as (receivers_url, _, _), service as (service_url, _, _):
-            bench = IngestBenchmark(url, key, hook, actor, service_url, receivers_url, size)
+            bench = IngestBenchmark(url, ingest_key, hook, actor, service_url, receivers_url, size)
             asyncio.run(measure_all(bench, folder))
-    rates = {name: samples[1:] or samples for name, samples in bench.rates.items()}
+    rates = {
+        operation_name: samples[1:] or samples for operation_name, samples in bench.rates.items()
+    }
     return [
         RatioRow(
             "SQLite: batches of 1,000, and `executemany` with one roll-up",

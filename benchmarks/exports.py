@@ -59,10 +59,14 @@ SMALL_SIZE: Final = ExportSize(events=505, factor=2, rounds=2)
 
 async def create_organization(service: ServiceContext, count: int) -> str:
     """Create an organization with `count` events. Return its admin key."""
-    key = f"export-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
-    secret = await organizations.create_organization(service, Organization(key, "Benchmark"))
+    organization_key = f"export-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
+    secret = await organizations.create_organization(
+        service, Organization(organization_key, "Benchmark")
+    )
     actor = Actor(
-        await organizations.find_organization(service, key), "bench", frozenset({"admin"})
+        await organizations.find_organization(service, organization_key),
+        "bench",
+        frozenset({"admin"}),
     )
     for noun in (
         Team("sales", "Sales", "sales"),
@@ -141,13 +145,15 @@ async def measure_exports(url: str, size: ExportSize) -> ExportMeasurements:
         "few": await create_organization(service, size.events),
         "many": await create_organization(service, size.events * size.factor),
     }
-    measurements: ExportMeasurements = {(kind, name): [] for kind in FORMATS for name in secrets}
+    measurements: ExportMeasurements = {
+        (kind, size_name): [] for kind in FORMATS for size_name in secrets
+    }
     tracemalloc.start()
     for round_number in range(size.rounds):
-        for kind, name in measurements:
-            measurement = await measure_export(app, secrets[name], kind)
+        for kind, size_name in measurements:
+            measurement = await measure_export(app, secrets[size_name], kind)
             if round_number:
-                measurements[kind, name].append(measurement)
+                measurements[kind, size_name].append(measurement)
     tracemalloc.stop()
     await service.database.close()
     return measurements
@@ -158,7 +164,8 @@ def format_report(peaks: ExportMeasurements) -> str:
     lines = []
     for kind in FORMATS:
         few, many = (
-            statistics.median(peak for peak, _, _ in peaks[kind, name]) for name in ("few", "many")
+            statistics.median(peak for peak, _, _ in peaks[kind, size_name])
+            for size_name in ("few", "many")
         )
         seconds, count = peaks[kind, "many"][0][1:]
         lines.append(

@@ -183,7 +183,10 @@ async def measure_statements(bench: IngestBenchmark, size: int, clients: int, na
 
 
 def _to_event(wire_event: dict[str, Any]) -> Event:  # Any: JSON values
-    fields = {name: wire_event[name] for name in ("id", "source", "type", "team", "data")}
+    fields = {
+        member_name: wire_event[member_name]
+        for member_name in ("id", "source", "type", "team", "data")
+    }
     return Event(**fields, time=NOW, value=1_005_000)
 
 
@@ -258,8 +261,12 @@ def make_won_deal_changes(deal: int) -> list[dict[str, object]]:
         "attemptNumber": 0,
     }
     property_changes = [
-        {"subscriptionType": "deal.propertyChange", "propertyName": name, "propertyValue": value}
-        for name, value in properties.items()
+        {
+            "subscriptionType": "deal.propertyChange",
+            "propertyName": property_name,
+            "propertyValue": value,
+        }
+        for property_name, value in properties.items()
     ]
     changes = [{"subscriptionType": "deal.creation"}, *property_changes]
     return [
@@ -279,8 +286,10 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
         steps.append(partial(measure_statements, bench, size, clients, f"statement {label}"))
         steps.append(partial(measure_batches, bench, size, clients, f"http {label}"))
     steps += [
-        partial(measure_single_events, bench, bench.receivers_url, f"/{name}", name)
-        for name in ("naive", "dropped", "mapped")
+        partial(
+            measure_single_events, bench, bench.receivers_url, f"/{operation_name}", operation_name
+        )
+        for operation_name in ("naive", "dropped", "mapped")
     ]
     steps.append(partial(measure_single_events, bench, bench.service_url, "/v1/events", "single"))
     steps.append(
@@ -293,7 +302,9 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
             await step()
         if time.monotonic() > deadline:
             break
-    rates = {name: samples[1:] or samples for name, samples in bench.rates.items()}
+    rates = {
+        operation_name: samples[1:] or samples for operation_name, samples in bench.rates.items()
+    }
     rates["raw changes"] = [10 * rate for rate in rates["raw bodies"]]
     comparisons = [
         ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
@@ -388,7 +399,7 @@ def measure_bare_imports() -> tuple[float, float]:
 
 def build_environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the service."""
-    variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    variables = {f"SIGHTLINE_{setting_name.upper()}": value for setting_name, value in keys.items()}
     variables |= {
         "SIGHTLINE_DATABASE_URL": url,
         "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
@@ -401,7 +412,7 @@ def run_benchmark(url: str, size: BenchmarkSize) -> list[RatioRow]:
     """Return all rows, measured on a database at head."""
     keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
     settings = Settings(database_url=url, requests_per_minute=0, **keys)
-    actor, key, hook = asyncio.run(create_organization(settings))
+    actor, ingest_key, hook = asyncio.run(create_organization(settings))
     driver_url = url.replace("+asyncpg", "")
     measure_bare_imports()  # fills the file cache
     seconds, memory = measure_bare_imports()
@@ -415,7 +426,9 @@ def run_benchmark(url: str, size: BenchmarkSize) -> list[RatioRow]:
     with receivers as (receivers_url, _, _), service as (service_url, startup_seconds, process_id):
         idle_memory = measure_resident_memory(process_id)
         rows = asyncio.run(
-            measure_all(IngestBenchmark(url, key, hook, actor, service_url, receivers_url, size))
+            measure_all(
+                IngestBenchmark(url, ingest_key, hook, actor, service_url, receivers_url, size)
+            )
         )
         loaded_memory = measure_resident_memory(process_id)
     rows.append(
@@ -451,7 +464,7 @@ def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, 
     """
     keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
     points: list[tuple[int, float, float, float]] = []
-    _, key, _ = asyncio.run(
+    _, ingest_key, _ = asyncio.run(
         create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
     )
     with run_server("sightline", "serve", ready_path="/readyz", **build_environment(url, keys)) as (
@@ -461,7 +474,7 @@ def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, 
     ):
         for clients in (CLIENT_COUNTS[0], *CLIENT_COUNTS):  # the first warms up
             requests = [
-                build_post_request("/v1/events", json.dumps(make_wire_event()).encode(), key)
+                build_post_request("/v1/events", json.dumps(make_wire_event()).encode(), ingest_key)
                 for _ in range(2 * size.singles)
             ]
             load = asyncio.run(send_requests(service_url, requests, clients))

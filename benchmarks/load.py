@@ -25,7 +25,7 @@ def build_post_request(path: str, body: bytes, key: str = "", **headers: str) ->
     """Build the bytes of a POST of JSON."""
     extra_headers = f"Authorization: Bearer {key}\r\n" if key else ""
     extra_headers += "".join(
-        f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()
+        f"{header_name.replace('_', '-')}: {value}\r\n" for header_name, value in headers.items()
     )
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\n{extra_headers}Content-Type: application/json\r\n"

@@ -189,10 +189,14 @@ class HistoryCompany:
     async def create_history(self, name: str) -> None:
         """Create the organization and record all days."""
         self.clock.now = START
-        key = f"{name}-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
-        await organizations.create_organization(self.service, Organization(key, "Benchmark"))
+        organization_key = f"{name}-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
+        await organizations.create_organization(
+            self.service, Organization(organization_key, "Benchmark")
+        )
         self.actor = Actor(
-            await organizations.find_organization(self.service, key), "bench", frozenset({"admin"})
+            await organizations.find_organization(self.service, organization_key),
+            "bench",
+            frozenset({"admin"}),
         )
         await configuration_service.write_configuration(
             self.service, self.actor, lambda current: add_nouns(current, make_nouns(self.size))
@@ -297,34 +301,36 @@ async def measure_questions(url: str, size: HistorySize) -> QuestionTimes:
         "few": HistoryCompany(service, clock, size, 1),
         "many": HistoryCompany(service, clock, size, size.copies),
     }
-    for name, company in companies.items():
-        seconds = await measure_seconds(lambda c=company, n=name: c.create_history(n))  # type: ignore[misc]  # as above
-        print(f"{name}: recorded in {seconds:.0f} s", flush=True)
+    for size_name, company in companies.items():
+        seconds = await measure_seconds(lambda c=company, n=size_name: c.create_history(n))  # type: ignore[misc]  # as above
+        print(f"{size_name}: recorded in {seconds:.0f} s", flush=True)
     async with service.database.write_transaction() as connection:
         await connection.exec_driver_sql("analyze")  # the server would do it itself later
     times: QuestionTimes = {}
     for number in range(size.rounds):
         for question in QUESTIONS:
-            for name, company in companies.items():
+            for size_name, company in companies.items():
                 seconds = await measure_seconds(getattr(company, question))
                 if number:
-                    times.setdefault((question, name), []).append(seconds)
+                    times.setdefault((question, size_name), []).append(seconds)
     await service.database.close()
     return times
 
 
 def format_report(times: QuestionTimes) -> str:
     """Format the medians with their spread, and the ratios with their limits, as a table."""
-    medians = {name: statistics.median(samples) for name, samples in times.items()}
+    medians = {size_name: statistics.median(samples) for size_name, samples in times.items()}
     lines = ["| question | events | median ms | range | limit |", "|---|---|---|---|---|"]
-    for (question, name), samples in times.items():
+    for (question, size_name), samples in times.items():
         spread = f"{min(samples) * 1000:.0f} to {max(samples) * 1000:.0f}"
-        lines.append(f"| {question} | {name} | {medians[question, name] * 1000:.1f} | {spread} | |")
+        lines.append(
+            f"| {question} | {size_name} | {medians[question, size_name] * 1000:.1f} | {spread} | |"
+        )
     for question in QUESTIONS[1:]:
-        for name in ("few", "many"):
-            ratio = medians[question, name] / medians["present", name]
+        for size_name in ("few", "many"):
+            ratio = medians[question, size_name] / medians["present", size_name]
             limit = f"{MAX_RATIOS[question]:.0f} x"
-            lines.append(f"| {question} / present | {name} | {ratio:.2f} x | | {limit} |")
+            lines.append(f"| {question} / present | {size_name} | {ratio:.2f} x | | {limit} |")
         growth = medians[question, "many"] / medians[question, "few"] - 1
         lines.append(f"| {question} | many / few | {growth:+.0%} | | {MAX_RATIOS['events']:.0%} |")
     return "\n".join(lines)

@@ -110,13 +110,13 @@ async def measure_times(
     rounds: int, operations: Mapping[str, Callable[[], Awaitable[object]]]
 ) -> OperationTimes:
     """Run the operations in turn, after a round that only warms up. Return milliseconds."""
-    times: dict[str, list[float]] = {name: [] for name in operations}
+    times: dict[str, list[float]] = {operation_name: [] for operation_name in operations}
     for number in range(rounds + 1):
-        for name, operation in operations.items():
+        for operation_name, operation in operations.items():
             start = time.perf_counter()
             await operation()
             if number:
-                times[name].append(1000 * (time.perf_counter() - start))
+                times[operation_name].append(1000 * (time.perf_counter() - start))
     return times
 
 
@@ -212,8 +212,8 @@ class UncachedBenchmark:
         }
         uncached_service = without_answer_cache(self.service)
         answers = {
-            name: partial(compute_answer, company, lambda _: uncached_service)
-            for name, company in (("few", few), ("many", many))
+            company_name: partial(compute_answer, company, lambda _: uncached_service)
+            for company_name, company in (("few", few), ("many", many))
         }
         # The second answer reads the evidence of closed days, and later ones use its cache.
         for compute in answers.values():
@@ -237,8 +237,8 @@ class UncachedBenchmark:
                 (
                     size,
                     {
-                        name: statistics.median(samples)
-                        for name, samples in times_by_size[size].items()
+                        operation_name: statistics.median(samples)
+                        for operation_name, samples in times_by_size[size].items()
                     },
                 )
             )
@@ -311,11 +311,14 @@ async def execute_statements(
 
 def format_points(label: str, points: MedianPoints) -> str:
     """Format a table of medians."""
-    names = list(dict.fromkeys(name for _, medians in points for name in medians))
+    names = list(dict.fromkeys(curve_name for _, medians in points for curve_name in medians))
     cells = [
         [
             f"{number:,}",
-            *(f"{format_number(medians[name])} ms" if name in medians else "" for name in names),
+            *(
+                f"{format_number(medians[curve_name])} ms" if curve_name in medians else ""
+                for curve_name in names
+            ),
         ]
         for number, medians in points
     ]
@@ -324,10 +327,13 @@ def format_points(label: str, points: MedianPoints) -> str:
 
 def draw_points(label: str, points: MedianPoints) -> str:
     """Draw the medians as curves."""
-    names = dict.fromkeys(name for _, medians in points for name in medians)
+    names = dict.fromkeys(curve_name for _, medians in points for curve_name in medians)
     return draw_curves(
         label,
-        {name: [(n, medians[name]) for n, medians in points if name in medians] for name in names},
+        {
+            curve_name: [(n, medians[curve_name]) for n, medians in points if curve_name in medians]
+            for curve_name in names
+        },
     )
 
 
@@ -353,7 +359,7 @@ def measure_over_http(
     url: str, keys: Mapping[str, str], company: BenchmarkCompany, extent: ReadsSize
 ) -> list[RatioRow]:
     """Measure cached answers of the running service."""
-    variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    variables = {f"SIGHTLINE_{setting_name.upper()}": value for setting_name, value in keys.items()}
     variables |= {
         "SIGHTLINE_DATABASE_URL": url,
         "SIGHTLINE_REQUESTS_PER_MINUTE": "0",

@@ -161,13 +161,13 @@ def draw_curves(label: str, lines: Mapping[str, Sequence[tuple[float, float]]]) 
             'stroke="#ddd"/>'
         )
         parts.append(_draw_text(left - 6, y_position + 4, f"{10.0**power:,g} ms", "end"))
-    for color, (name, line) in zip(COLORS, lines.items(), strict=False):
+    for color, (curve_name, line) in zip(COLORS, lines.items(), strict=False):
         path = " ".join(f"{x:.0f},{y:.0f}" for x, y in (to_canvas(*point) for point in line))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         _, y_position = to_canvas(*line[-1])
         parts.append(
             f'<text x="{right + 8}" y="{y_position + 4:.0f}" font-size="13" fill="{color}">'
-            f"{escape(name)}</text>"
+            f"{escape(curve_name)}</text>"
         )
     parts.append(_draw_text((left + right) / 2, bottom + 40, label, "middle") + "</svg>")
     return "\n".join(parts) + "\n"

@@ -86,7 +86,7 @@ async def get_answer(address: str, key: str) -> tuple[int, str]:
     """Return the size of the answer in bytes, and its ETag."""
     _, head, body = await send_requests(address, build_get_request(ALIGNMENT_PATH, key), 1, 200)
     lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
-    return len(body), {name.lower(): value for name, value in lines.items()}["etag"]
+    return len(body), {header_name.lower(): value for header_name, value in lines.items()}["etag"]
 
 
 async def measure_unchanged_answers(
@@ -98,12 +98,12 @@ async def measure_unchanged_answers(
         "304": (service_url, build_get_request(ALIGNMENT_PATH, key, etag), 304),
         "reply": (receiver_url, build_get_request("/reply?number=7"), 200),
     }
-    rates: dict[str, list[float]] = {name: [] for name in request_kinds}
+    rates: dict[str, list[float]] = {request_kind: [] for request_kind in request_kinds}
     for number in range(rounds + 1):
-        for name, (address, request, status) in request_kinds.items():
+        for request_kind, (address, request, status) in request_kinds.items():
             rate, *_ = await send_requests(address, request, requests, status)
             if number:
-                rates[name].append(rate)
+                rates[request_kind].append(rate)
     label = "a GET of one indexed read"
     return [
         RatioRow(

@@ -37,7 +37,8 @@ def load_explanations() -> Explanations:
 
 def check_names(kind: str, explained: Iterable[str], existing: Iterable[str]) -> None:
     """Raise ValueError unless both name the same things."""
-    missing, unknown = sorted({*existing} - {*explained}), sorted({*explained} - {*existing})
+    missing = sorted({*existing} - {*explained})
+    unknown = sorted({*explained} - {*existing})
     if missing or unknown:
         raise ValueError(f"explanations.yaml, {kind}: missing {missing}, unknown {unknown}")
 
@@ -134,9 +135,9 @@ def describe_parameter(parameter: object) -> str:
     names = [parameter.opts[0].upper()] if isinstance(parameter, TyperArgument) else parameter.opts
     spelled = ", ".join(f"`{name}`" for name in [*names, *parameter.secondary_opts])
     default = parameter.default
-    hidden = default is None or default is False or callable(default)
-    shown = "required" if parameter.required else "" if hidden else f"`{default}`"
-    return f"| {spelled} | {shown} | {(parameter.help or '').replace('|', chr(92) + '|')} |"
+    has_default = default is not None and default is not False and not callable(default)
+    text = "required" if parameter.required else f"`{default}`" if has_default else ""
+    return f"| {spelled} | {text} | {(parameter.help or '').replace('|', chr(92) + '|')} |"
 
 
 WRITERS: Final[Mapping[tuple[str, str], Callable[[Explanations], Iterator[str]]]] = {
@@ -150,11 +151,13 @@ WRITERS: Final[Mapping[tuple[str, str], Callable[[Explanations], Iterator[str]]]
 
 def generate_pages() -> dict[Path, str]:
     """Return the pages with current sections. Raise ValueError for a page without its markers."""
-    explanations, pages = load_explanations(), dict[Path, str]()
+    explanations = load_explanations()
+    pages: dict[Path, str] = {}
     for (page, section), write in WRITERS.items():
         path = DOCS / page
         text = pages.get(path) or path.read_text(encoding="utf-8")
-        begin, end = f"<!-- generated: {section} -->", f"<!-- end: {section} -->"
+        begin = f"<!-- generated: {section} -->"
+        end = f"<!-- end: {section} -->"
         body = "\n\n".join(write(explanations))
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         match = pattern.search(text)

@@ -96,9 +96,9 @@ def sqlite_url() -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(_postgresql: PostgresqlServer) -> Iterator[str]:
     """A migrated PostgreSQL database for this test."""
-    name = _postgresql.acquire_database()
-    yield _postgresql.get_database_url(name)
-    _postgresql.drop_database(name)
+    database_name = _postgresql.acquire_database()
+    yield _postgresql.get_database_url(database_name)
+    _postgresql.drop_database(database_name)
 
 
 @pytest.fixture

@@ -86,16 +86,23 @@ def _get_with_option_names(
     try:
         return api_client.call_api("GET", path, query=query)
     except CommandError as error:
-        names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **renamed_options}
+        names = {
+            **{parameter_name: f"--{parameter_name.replace('_', '-')}" for parameter_name in query},
+            **renamed_options,
+        }
         detail = str(error.problem.get("detail", ""))
-        for name, option in names.items():
+        for parameter_name, option in names.items():
             reworded = (
-                f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
+                f"{option}{detail.removeprefix(parameter_name)}"
+                if detail.startswith(f"{parameter_name}:")
+                else detail
             )
-            detail = reworded.replace(f"'{name}'", option)
+            detail = reworded.replace(f"'{parameter_name}'", option)
         # The detail names the option. The pointers would name the API's parameters.
         problem_fields = {
-            name: member for name, member in error.problem.items() if name != "errors"
+            parameter_name: member
+            for parameter_name, member in error.problem.items()
+            if parameter_name != "errors"
         }
         raise CommandError({**problem_fields, "detail": detail}) from None
 
@@ -131,7 +138,11 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
         style="bold",
     )
     for difference in comparison["items"][:MAX_LISTED]:
-        subject = " ".join(difference[name] for name in SUBJECT_FIELDS if difference[name])
+        subject = " ".join(
+            difference[subject_field]
+            for subject_field in SUBJECT_FIELDS
+            if difference[subject_field]
+        )
         # The API returns the change of the loss. A larger loss lowers the score.
         line = Text(
             f"{-difference['change']:+7.3f}  ",
@@ -245,7 +256,9 @@ def _print_losses(losses: Sequence[Mapping[str, Any]]) -> None:
     out.print()
     out.print("What the missing points are made of, largest first", style="bold")
     for loss in losses:
-        subject = " ".join(loss[name] for name in SUBJECT_FIELDS if loss[name])
+        subject = " ".join(
+            loss[subject_field] for subject_field in SUBJECT_FIELDS if loss[subject_field]
+        )
         line = Text(f"{loss['points']:7.3f}  ", style="bold")
         line.append(f"{loss['component']}: {loss['reason'].replace('_', ' ')}", style="yellow")
         line.append(f"  {subject}", style="")

@@ -85,9 +85,9 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
         ),
     )
     restating = run_with_service(database_url, rollup_check.list_restatements)
-    for key, (days, days_done) in restating.items() if not as_json else ():
+    for organization_key, (days, days_done) in restating.items() if not as_json else ():
         print_line(
-            f"{key}: history is being restated, {days_done} of {days} days are done "
+            f"{organization_key}: history is being restated, {days_done} of {days} days are done "
             "(sightline db rebuild finishes it)"
         )
     _report_differences(
@@ -145,8 +145,10 @@ def trim(
 
     async def trim_all(service: ServiceContext) -> dict[str, int]:
         return {
-            key: await retention.empty_old_bodies(service, organization_id, retention_days)
-            for key, organization_id in await rollup_check.list_organizations(service)
+            organization_key: await retention.empty_old_bodies(
+                service, organization_id, retention_days
+            )
+            for organization_key, organization_id in await rollup_check.list_organizations(service)
         }
 
     emptied = run_with_service(database_url, trim_all)
@@ -176,20 +178,22 @@ async def _check_each(
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=len(all_organizations))
-        for key, organization_id in all_organizations:
+        for organization_key, organization_id in all_organizations:
             if compare_only:
-                differences[key] = await rollup_check.count_rollup_differences(
+                differences[organization_key] = await rollup_check.count_rollup_differences(
                     service, organization_id
                 )
                 if with_journal:
-                    differences[key] = {
-                        **differences[key],
+                    differences[organization_key] = {
+                        **differences[organization_key],
                         "journal": await rollup_check.count_journal_differences(
                             service, organization_id
                         ),
                     }
             else:
-                _, differences[key] = await rollup_check.rebuild_rollups(service, organization_id)
+                _, differences[organization_key] = await rollup_check.rebuild_rollups(
+                    service, organization_id
+                )
             progress.advance(task)
     return differences
 
@@ -203,14 +207,14 @@ def _report_differences(
 ) -> None:
     """Print the differences. Raises: typer.Exit with code 1 when there are any."""
     nonempty = {
-        key: {name: rows for name, rows in tables.items() if rows}
-        for key, tables in differences.items()
+        organization_key: {table_name: rows for table_name, rows in tables.items() if rows}
+        for organization_key, tables in differences.items()
     }
-    nonempty = {key: tables for key, tables in nonempty.items() if tables}
+    nonempty = {organization_key: tables for organization_key, tables in nonempty.items() if tables}
     if as_json:
         restatements = {
-            key: {"days": days, "days_done": days_done}
-            for key, (days, days_done) in (restating or {}).items()
+            organization_key: {"days": days, "days_done": days_done}
+            for organization_key, (days, days_done) in (restating or {}).items()
         }
         schema_fields = {"revision": revision, "restating": restatements} if revision else {}
         print_json({"ok": not nonempty, "organizations": differences, **schema_fields})
@@ -219,10 +223,12 @@ def _report_differences(
         print_line(
             f"{prefix} roll-ups of {len(differences)} organization(s) are as the events say."
         )
-    for key, tables in nonempty.items() if not as_json else ():
-        for name, rows in tables.items():
-            source = "journal says" if name == "journal" else "events say"
-            print_line(f"{key}: {rows} row(s) of '{name}' are not as the {source}")
+    for organization_key, tables in nonempty.items() if not as_json else ():
+        for table_name, rows in tables.items():
+            source = "journal says" if table_name == "journal" else "events say"
+            print_line(
+                f"{organization_key}: {rows} row(s) of '{table_name}' are not as the {source}"
+            )
     if nonempty:
         if not as_json:
             print_line("Mend them with: sightline db rebuild")

@@ -64,7 +64,7 @@ def apply(
     plan = api_client.call_api(
         "POST",
         "/v1/apply",
-        query={name: "true" for name, is_set in flags.items() if is_set},
+        query={flag_name: "true" for flag_name, is_set in flags.items() if is_set},
         body=document,
     )
     if as_json:
@@ -91,8 +91,8 @@ def drop_empty_members(node: object) -> object:
     """Return the document without members that are null, an empty text or an empty list."""
     if isinstance(node, Mapping):
         return {
-            name: drop_empty_members(member)
-            for name, member in node.items()
+            member_name: drop_empty_members(member)
+            for member_name, member in node.items()
             if member not in (None, "", [])
         }
     return [drop_empty_members(member) for member in node] if isinstance(node, list) else node
@@ -108,9 +108,9 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         print_line(
             f"{sign} {step['action']:<8} {step['kind'].replace('_', ' '):<15} {step['key']}", style
         )
-        for name, change in step["changes"].items():
+        for field_name, change in step["changes"].items():
             print_line(
-                f"    {name}: {_format_short(change['before'])} "
+                f"    {field_name}: {_format_short(change['before'])} "
                 f"-> {_format_short(change['after'])}",
                 "dim",
             )

@@ -126,13 +126,19 @@ def _send_batch(
         return
     body = b'{"events":[' + b",".join([content for _, content in sendable]) + b"]}"
     batch_result = api_client.call_api("POST", "/v1/event-batches", content=body)
-    for name in totals:
-        totals[name] += batch_result[name]
+    for count_name in totals:
+        totals[count_name] += batch_result[count_name]
     for problem in batch_result["problems"]:
         if problem["status"] != "duplicate":
             line = sendable[problem["index"]][0]
             problems.append(
-                {"line": line, **{name: problem[name] for name in ("id", "status", "problem")}}
+                {
+                    "line": line,
+                    **{
+                        count_name: problem[count_name]
+                        for count_name in ("id", "status", "problem")
+                    },
+                }
             )
 
 
@@ -173,7 +179,11 @@ def _check_line(text: bytes) -> bytes | _UnreadableLine:
     if not isinstance(event, dict) or event.keys().isdisjoint(SERVER_FIELDS):
         return text
     return strict_json.dumps(
-        {name: member for name, member in event.items() if name not in SERVER_FIELDS}
+        {
+            member_name: member
+            for member_name, member in event.items()
+            if member_name not in SERVER_FIELDS
+        }
     ).encode()
 
 
@@ -205,9 +215,9 @@ def _row_to_line(
         return _UnreadableLine("The line has fewer cells than the heading has names.")
     event: dict[str, Any] = {}
     try:
-        for name, cell in row.items():
-            if name and cell and name not in SERVER_FIELDS:
-                _set_field(event, name, cell)
+        for column_name, cell in row.items():
+            if column_name and cell and column_name not in SERVER_FIELDS:
+                _set_field(event, column_name, cell)
         return _check_line(strict_json.dumps(event).encode())
     except MalformedError as error:
         return _UnreadableLine(error.detail)

@@ -60,11 +60,11 @@ def create(
             IssueKey(name, frozenset(scope), team, source, expires_at),
         )
 
-    key, secret = run_with_service(database_url, issue_key)
+    issued_key, secret = run_with_service(database_url, issue_key)
     if as_json:
-        print_json({**_key_to_json(key), "api_key": secret})
+        print_json({**_key_to_json(issued_key), "api_key": secret})
         return
-    print_line(f"The key '{key.name}' ({key.id}), shown this once:")
+    print_line(f"The key '{issued_key.name}' ({issued_key.id}), shown this once:")
     print_line(secret, "bold")
 
 
@@ -90,22 +90,28 @@ def list_keys(
 
     api_keys = run_with_service(database_url, load_all_keys)
     if as_json:
-        print_json({"items": [_key_to_json(key) for key in api_keys]})
+        print_json({"items": [_key_to_json(api_key) for api_key in api_keys]})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "name", "scopes", "bound to", "expires", "last used"):
         table.add_column(heading)
-    for key in api_keys:
+    for api_key in api_keys:
         binding = " ".join(
-            filter(None, [key.team and f"team {key.team}", key.source and f"source {key.source}"])
+            filter(
+                None,
+                [
+                    api_key.team and f"team {api_key.team}",
+                    api_key.source and f"source {api_key.source}",
+                ],
+            )
         )
         table.add_row(
-            key.id,
-            key.name,
-            ", ".join(key.scopes),
+            api_key.id,
+            api_key.name,
+            ", ".join(api_key.scopes),
             binding,
-            _format_day(key.expires_at),
-            _format_day(key.last_used_at),
+            _format_day(api_key.expires_at),
+            _format_day(api_key.last_used_at),
         )
     out.print(table)
 

@@ -244,7 +244,10 @@ def _send_records(
                 merged = unmapped.setdefault(
                     (pair["property"], pair["value"]), {**pair, "count": 0, "records": []}
                 )
-                merged |= {name: merged[name] + pair[name] for name in ("count", "records")}
+                merged |= {
+                    count_name: merged[count_name] + pair[count_name]
+                    for count_name in ("count", "records")
+                }
             progress.advance(task, len(batch))
     return {
         **totals,

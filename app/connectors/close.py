@@ -111,8 +111,8 @@ class CloseConnector(Connector):
             raise signatures.authentication_error()
         signed_content = timestamp.encode() + delivery.body
         expected = [
-            signatures.hex_hmac(key, signed_content)
-            for key in filter(None, map(_to_key_bytes, secrets))
+            signatures.hex_hmac(key_bytes, signed_content)
+            for key_bytes in filter(None, map(_to_key_bytes, secrets))
         ]
         if not signatures.matches_any(
             [delivery.headers.get("close-sig-hash", "").lower()], expected
@@ -157,10 +157,12 @@ def _to_changes(
     record_raw = event.get("data")
     record = record_raw if isinstance(record_raw, Mapping) else {}
     record_digest = short_digest([changed_at_raw, dict(record)])
-    key = f"close|{organization}|{parse_record_id(event.get('id'), 'event.id')}|{record_digest}"
+    change_key = (
+        f"close|{organization}|{parse_record_id(event.get('id'), 'event.id')}|{record_digest}"
+    )
     entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITY_MAPPINGS[kind].kind}:{id_}"
     if action == "deleted":
-        return [Change(entity, key, changed_at, "deleted")]
+        return [Change(entity, change_key, changed_at, "deleted")]
     verb = (
         "created"
         if action == "created"
@@ -168,8 +170,10 @@ def _to_changes(
     )
     record = get_object(event, "data")
     if kind != "opportunity":
-        return [Change(entity, key, changed_at, verb, _to_activity_fields(kind, record, mapping))]
-    return [Change(entity, key, changed_at, verb, pick_fields(record, mapping.properties()))]
+        return [
+            Change(entity, change_key, changed_at, verb, _to_activity_fields(kind, record, mapping))
+        ]
+    return [Change(entity, change_key, changed_at, verb, pick_fields(record, mapping.properties()))]
 
 
 def _to_activity_fields(
@@ -184,7 +188,12 @@ def _to_activity_fields(
     team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())
     properties = pick_fields(record, (*time_properties, "status"))
     started_at = next(
-        (properties[name] for name in time_properties if properties.get(name) is not None), None
+        (
+            properties[time_property]
+            for time_property in time_properties
+            if properties.get(time_property) is not None
+        ),
+        None,
     )
     status = properties.get("status")
     return {

@@ -85,9 +85,9 @@ def _parse_elements(delivery: Delivery) -> Sequence[object]:
 def _parse_binary_event(delivery: Delivery, media_type: str) -> Mapping[str, object]:
     """Build the structured form of an event whose attributes are headers."""
     attributes: dict[str, object] = {
-        name.removeprefix("ce-"): _decode_header(name, value)
-        for name, value in delivery.headers.items()
-        if name.startswith("ce-")
+        header_name.removeprefix("ce-"): _decode_header(header_name, value)
+        for header_name, value in delivery.headers.items()
+        if header_name.startswith("ce-")
     }
     if not attributes:
         raise MalformedError(

@@ -120,15 +120,15 @@ def parse_account(raw: object, account: str | None, name: str) -> str:
 def pick_fields(record: Mapping[str, object], properties: Iterable[str]) -> dict[str, Scalar]:
     """Pick properties of a record. An empty text becomes None: the value is known to be empty."""
     return {
-        name: None if value == "" else value
-        for name, value in pick_properties(record, properties).items()
+        property_name: None if value == "" else value
+        for property_name, value in pick_properties(record, properties).items()
     }
 
 
 def to_name_set(raw: object) -> frozenset[str]:
     """Return the names in a list. Return no names for anything else."""
     return (
-        frozenset(name for name in raw if isinstance(name, str))
+        frozenset(property_name for property_name in raw if isinstance(property_name, str))
         if isinstance(raw, list)
         else frozenset()
     )

@@ -132,12 +132,12 @@ class HubSpotConnector(Connector):
         expected = [
             b64encode(
                 hmac.digest(
-                    key,
+                    key_bytes,
                     f"{delivery.method}{url}".encode() + delivery.body + timestamp.encode(),
                     sha256,
                 )
             )
-            for key in filter(
+            for key_bytes in filter(
                 None, (secret.removeprefix(V1_SECRET_PREFIX).encode() for secret in secrets)
             )
             for url in (delivery.url, decode_signed_url(delivery.url))
@@ -177,7 +177,9 @@ def _verify_v1(delivery: Delivery, secrets: Sequence[str]) -> None:
         for secret in secrets
         if secret.startswith(V1_SECRET_PREFIX)
     ]
-    expected = [sha256(key + delivery.body).hexdigest().encode() for key in filter(None, keys)]
+    expected = [
+        sha256(secret_key + delivery.body).hexdigest().encode() for secret_key in filter(None, keys)
+    ]
     signature = delivery.headers.get("x-hubspot-signature", "")
     if delivery.headers.get("x-hubspot-signature-version") != "v1" or not signatures.matches_any(
         [signature], expected
@@ -247,10 +249,12 @@ def _to_record_change(
     # HubSpot sends a word in place of a sensitive value.
     if property_name not in property_names or property_value == _REDACTED_VALUE:
         raise SkipElementError
-    key = f"{key_prefix}|{id_}|{verb}|{property_name}|{timestamp}|{_short_hash(property_value)}"
+    change_key = (
+        f"{key_prefix}|{id_}|{verb}|{property_name}|{timestamp}|{_short_hash(property_value)}"
+    )
     field_name = ACTIVITY_PROPERTIES.get(kind, {}).get(property_name, property_name)
     changed_fields: dict[str, Scalar] = {field_name: property_value or None}
-    return Change(f"{kind}:{id_}", key, occurred_at, "changed", changed_fields)
+    return Change(f"{kind}:{id_}", change_key, occurred_at, "changed", changed_fields)
 
 
 def _to_merge_changes(element: Mapping[str, object], portal_id: str) -> list[Change]:
@@ -300,9 +304,9 @@ def _to_association_change(
     association_text = "~".join(sorted(entities)) + (":removed" if is_removed else ":added")
     id_ = deal.removeprefix("deal:")
     digest = _short_hash(association_text)
-    key = f"hubspot|{portal_id}|association|{id_}|associationChange||{timestamp}|{digest}"
+    change_key = f"hubspot|{portal_id}|association|{id_}|associationChange||{timestamp}|{digest}"
     return Change(
-        activity, key, occurred_at, "dissociated" if is_removed else "associated", {}, deal
+        activity, change_key, occurred_at, "dissociated" if is_removed else "associated", {}, deal
     )
 
 

@@ -134,21 +134,24 @@ def _to_changes_v2(
     if kind not in KINDS_V2 or action not in ACTIONS_V2:
         raise SkipElementError
     id_ = parse_record_id(meta.get("entity_id"), "meta.entity_id")
-    key = f"pd2|{company_id}|{parse_record_id(meta.get('id'), 'meta.id')}"
+    change_key = f"pd2|{company_id}|{parse_record_id(meta.get('id'), 'meta.id')}"
     occurred_at = parse_instant(meta.get("timestamp"), "meta.timestamp")
     previous_raw = element.get("previous")
     previous = previous_raw if isinstance(previous_raw, Mapping) else {}
     if kind == "activity":
         record = previous if action == "delete" else get_object(element, "data")
         return _to_activity_changes(
-            id_, record, previous, str(action), Change("", key, occurred_at, ""), mapping
+            id_, record, previous, str(action), Change("", change_key, occurred_at, ""), mapping
         )
     if kind == "deal_product":
         record = {} if action == "delete" else get_object(element, "data")
         return _to_product_changes(
-            record, previous, Change(f"line_item:{id_}", key, occurred_at, "deleted"), mapping
+            record,
+            previous,
+            Change(f"line_item:{id_}", change_key, occurred_at, "deleted"),
+            mapping,
         )
-    deletion = Change(f"deal:{id_}", key, occurred_at, "deleted")
+    deletion = Change(f"deal:{id_}", change_key, occurred_at, "deleted")
     if action == "delete":
         surviving_id = meta.get("merged_to_id")
         if surviving_id is None:
@@ -274,9 +277,9 @@ def _to_empty_change(
     timestamp = timestamp or meta.get("timestamp")
     if changed_names:
         changed_properties = {
-            name: current[name]
-            for name in changed_names
-            if not name.endswith(VOLATILE_SUFFIXES) and name != "update_time"
+            changed_name: current[changed_name]
+            for changed_name in changed_names
+            if not changed_name.endswith(VOLATILE_SUFFIXES) and changed_name != "update_time"
         }
         key += f"{timestamp}|{short_digest(changed_properties)}"
     else:

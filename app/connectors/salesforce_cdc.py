@@ -100,7 +100,8 @@ def _to_changes(
     ):
         raise RejectElementError(_describe_gap(change_type, record_ids, committed_at))
     transaction, number = (
-        parse_record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber")
+        parse_record_id(header.get(header_field), header_field)
+        for header_field in ("transactionKey", "sequenceNumber")
     )
     changed_fields = _to_changed_fields(payload, header, change_type, mapping, is_comet=is_comet)
     commit_number = parse_record_id(header.get("commitNumber") or 0, "commitNumber")
@@ -140,7 +141,7 @@ def _to_changed_fields(
     if change_type != "UPDATE":
         return mapped_fields
     names = to_name_set(header.get("changedFields")) | to_name_set(header.get("nulledFields"))
-    if any(name.startswith("0x") for name in names):
+    if any(changed_field.startswith("0x") for changed_field in names):
         raise RejectElementError(
             "changedFields is a bitmap: the relay must decode it to the names of the fields."
         )
@@ -148,8 +149,16 @@ def _to_changed_fields(
         # CometD sends the changed fields only. The other form sends all, the unchanged ones empty.
         if is_comet:
             return mapped_fields
-        return {name: value for name, value in mapped_fields.items() if value is not None}
-    return {name: value for name, value in mapped_fields.items() if split_pointer(name)[0] in names}
+        return {
+            changed_field: value
+            for changed_field, value in mapped_fields.items()
+            if value is not None
+        }
+    return {
+        changed_field: value
+        for changed_field, value in mapped_fields.items()
+        if split_pointer(changed_field)[0] in names
+    }
 
 
 def _describe_gap(change_type: str, record_ids: Sequence[object], committed_at: datetime) -> str:

@@ -182,12 +182,18 @@ def _to_changes(
             "The record has no time: add SystemModstamp to the fields of the outbound message."
         )
     modified_at = parse_instant(timestamp, "SystemModstamp")
-    key = f"sf-om|{organization_id}|Opportunity|{id_}|{timestamp}|{short_digest(dict(record))}"
+    change_key = (
+        f"sf-om|{organization_id}|Opportunity|{id_}|{timestamp}|{short_digest(dict(record))}"
+    )
     if record.get("IsDeleted") == "true":
-        return [Change(f"deal:{id_}", key, modified_at, "deleted")]
+        return [Change(f"deal:{id_}", change_key, modified_at, "deleted")]
     return [
         Change(
-            f"deal:{id_}", key, modified_at, "snapshot", pick_fields(record, mapping.properties())
+            f"deal:{id_}",
+            change_key,
+            modified_at,
+            "snapshot",
+            pick_fields(record, mapping.properties()),
         )
     ]
 
@@ -235,9 +241,9 @@ def _parse_document(body: bytes) -> _XmlElement:
         if next(remaining_elements, None) is None:
             raise MalformedError(f"The XML has more than {MAX_XML_ELEMENTS} elements.")
         declared_namespaces = {
-            key.partition(":")[2]: attribute_value
-            for key, attribute_value in attributes.items()
-            if key.startswith("xmlns")
+            attribute_key.partition(":")[2]: attribute_value
+            for attribute_key, attribute_value in attributes.items()
+            if attribute_key.startswith("xmlns")
         }
         namespaces = (
             namespace_scopes[-1].new_child(declared_namespaces)
@@ -246,9 +252,9 @@ def _parse_document(body: bytes) -> _XmlElement:
         )
         # An attribute belongs to a namespace only when its name has a prefix.
         qualified_attributes = {
-            _to_qualified_name(key, namespaces): attribute_value
-            for key, attribute_value in attributes.items()
-            if ":" in key
+            _to_qualified_name(attribute_key, namespaces): attribute_value
+            for attribute_key, attribute_value in attributes.items()
+            if ":" in attribute_key
         }
         element = _XmlElement(_to_qualified_name(name, namespaces), qualified_attributes)
         open_elements[-1].children.append(element)

@@ -89,7 +89,7 @@ def verify_standard(delivery: Delivery, secrets: Sequence[str], now: datetime) -
     tokens = delivery.headers.get("webhook-signature", "").split(" ")
     signed_content = f"{id_}.{timestamp}.".encode() + delivery.body
     keys = filter(None, (_to_key_bytes(secret, SHARED_SECRET_PREFIX) for secret in secrets))
-    expected = [b64encode(hmac.digest(key, signed_content, sha256)) for key in keys]
+    expected = [b64encode(hmac.digest(secret_key, signed_content, sha256)) for secret_key in keys]
     has_shared_signature = matches_any(
         [token[3:] for token in tokens if token.startswith("v1,")], expected
     )
@@ -170,11 +170,15 @@ def _has_ed25519_signature(
     signatures: Iterable[str], secrets: Iterable[str], signed_content: bytes
 ) -> bool:
     """Return True when one of the public keys verifies one of the signatures."""
-    keys = [key for secret in secrets if len(key := _to_key_bytes(secret, PUBLIC_KEY_PREFIX)) == 32]
-    for key in keys:
+    keys = [
+        public_key
+        for secret in secrets
+        if len(public_key := _to_key_bytes(secret, PUBLIC_KEY_PREFIX)) == 32
+    ]
+    for public_key in keys:
         for signature in signatures:
             try:
-                Ed25519PublicKey.from_public_bytes(key).verify(
+                Ed25519PublicKey.from_public_bytes(public_key).verify(
                     _decode_base64(signature), signed_content
                 )
             except InvalidSignature:

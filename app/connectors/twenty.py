@@ -112,10 +112,14 @@ def _to_changes(
         changed_at_raw = sent_at or changed_at_raw
     timestamp = record.get("updatedAt") or changed_at_raw
     parse_instant(timestamp, "updatedAt")
-    key = f"twenty|{workspace_id}|{kind}|{id_}|{action}|{timestamp}"
+    change_key = f"twenty|{workspace_id}|{kind}|{id_}|{action}|{timestamp}"
     changed_at = parse_instant(changed_at_raw, "deletedAt")
     if action in ("deleted", "destroyed"):
-        return [Change(f"deal:{id_}", key, changed_at, "deleted")]
+        return [Change(f"deal:{id_}", change_key, changed_at, "deleted")]
     verb = {"created": "created", "restored": "restored"}.get(action)
     verb = verb or get_change_verb(to_name_set(element.get("updatedFields")), mapping)
-    return [Change(f"deal:{id_}", key, changed_at, verb, pick_fields(record, mapping.properties()))]
+    return [
+        Change(
+            f"deal:{id_}", change_key, changed_at, verb, pick_fields(record, mapping.properties())
+        )
+    ]

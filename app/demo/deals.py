@@ -125,8 +125,8 @@ def _deal_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedEle
         "seats": str(max(5, deal.amount // 400)),
         "dealstage": "appointmentscheduled",
     }
-    for name, property_value in fields.items():
-        yield _property_change(deal.opened_at, deal.id, name, property_value)
+    for property_name, property_value in fields.items():
+        yield _property_change(deal.opened_at, deal.id, property_name, property_value)
     yield from _stage_elements(seeded_random, deal)
     last_instant = deal.closed_at or deal.opened_at + timedelta(days=30)
     for index in range(
@@ -213,13 +213,13 @@ def _activity_elements(
             "hs_email_direction": "EMAIL",
         },
     }[kind]
-    for name, property_value in properties.items():
+    for property_name, property_value in properties.items():
         yield _timed_element(
             ended_at,
             "object.propertyChange",
             id_,
             **object_type,
-            propertyName=name,
+            propertyName=property_name,
             propertyValue=property_value,
         )
     association = {

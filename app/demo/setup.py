@@ -150,9 +150,9 @@ async def _replace_keys(player: StoryPlayer, now: datetime, played_count: int) -
     reader = await _issue_key(player, "reader", "read", now)
     admin = await _issue_key(player, "admin", "admin", now)
     player.api_key = admin["api_key"]
-    for key in old_keys:
-        if key["name"].startswith(KEY_PREFIX) or key["name"] == "first admin key":
-            await player.request_json("DELETE", f"/v1/api-keys/{key['id']}")
+    for old_key in old_keys:
+        if old_key["name"].startswith(KEY_PREFIX) or old_key["name"] == "first admin key":
+            await player.request_json("DELETE", f"/v1/api-keys/{old_key['id']}")
     return DemoAccess(
         reader["api_key"], admin["api_key"], await _find_evidence(player), played_count
     )

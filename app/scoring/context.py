@@ -52,7 +52,9 @@ class ScoringContext:
         attainment = self.attainment_cache.get(objectives)
         if attainment is None:
             objective_attainments = [
-                self.attainments[key] for key in objectives if key in self.attainments
+                self.attainments[objective_key]
+                for objective_key in objectives
+                if objective_key in self.attainments
             ]
             attainment = self.attainment_cache[objectives] = (
                 fsum(objective_attainments) / len(objective_attainments)
@@ -94,8 +96,10 @@ def _compute_attainments(
     attainment_of = key_result_progress.attainments.__getitem__
     # `weighted_mean`, inlined: a history computes it for every objective of every day.
     return {
-        key: min(1.0, fsum(map(mul, weights, map(attainment_of, keys))) / total) if total else 0.0
-        for key, keys, weights, total in playbook_index.key_result_weights
+        objective_key: min(1.0, fsum(map(mul, weights, map(attainment_of, keys))) / total)
+        if total
+        else 0.0
+        for objective_key, keys, weights, total in playbook_index.key_result_weights
     }
 
 
@@ -111,6 +115,6 @@ def _compute_covered_weights(
                     uncovered_weight.get(key_result.objective, 0) + key_result.weight
                 )
     return {
-        key: (total - uncovered_weight.get(key, 0), total or 1)
-        for key, _, _, total in playbook_index.key_result_weights
+        objective_key: (total - uncovered_weight.get(objective_key, 0), total or 1)
+        for objective_key, _, _, total in playbook_index.key_result_weights
     }

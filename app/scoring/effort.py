@@ -123,11 +123,11 @@ class EffortTotals:
     def copy(self) -> "EffortTotals":
         """Return an independent copy."""
         duplicate = copy(self)
-        for name in ("_everything", "_activity"):
+        for attribute_name in ("_everything", "_activity"):
             setattr(
                 duplicate,
-                name,
-                {team: totals.copy() for team, totals in getattr(self, name).items()},
+                attribute_name,
+                {team: totals.copy() for team, totals in getattr(self, attribute_name).items()},
             )
         return duplicate
 

@@ -26,28 +26,39 @@ def compute_without_ledger(snapshot: Snapshot) -> Alignment:
 def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Alignment:
     """Return the alignment of an indexed snapshot."""
     weights = context.playbook_index.policy.weights
-    figures = {name: compute_figure(context) for name, compute_figure in COMPONENT_FIGURES.items()}
+    figures = {
+        component_name: compute_figure(context)
+        for component_name, compute_figure in COMPONENT_FIGURES.items()
+    }
     total_weight = sum(
-        weights[name] for name, figure in figures.items() if figure.score is not None
+        weights[component_name]
+        for component_name, figure in figures.items()
+        if figure.score is not None
     )
     weight_shares = {
-        name: 0.0 if figure.score is None or not total_weight else weights[name] / total_weight
-        for name, figure in figures.items()
+        component_name: 0.0
+        if figure.score is None or not total_weight
+        else weights[component_name] / total_weight
+        for component_name, figure in figures.items()
     }
     coverage = _mean_over_applicable(
-        weights, figures, {name: figure.coverage for name, figure in figures.items()}
+        weights,
+        figures,
+        {component_name: figure.coverage for component_name, figure in figures.items()},
     )
     components = tuple(
         ComponentScore(
-            name=name,
+            name=component_name,
             score=figure.score,
-            weight=weights[name],
+            weight=weights[component_name],
             coverage=figure.coverage,
             applies=figure.applies,
-            lost_points=0.0 if figure.score is None else weight_shares[name] * (1 - figure.score),
+            lost_points=0.0
+            if figure.score is None
+            else weight_shares[component_name] * (1 - figure.score),
             summary=figure.summary,
         )
-        for name, figure in figures.items()
+        for component_name, figure in figures.items()
     )
     # The tolerance makes exactly half of the evidence enough, however its terms were rounded.
     has_enough_evidence = (
@@ -59,7 +70,9 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
         version=context.snapshot.version,
         score=_weighted_mean(weights, figures, total_weight) if has_enough_evidence else None,
         floor=_mean_over_applicable(
-            weights, figures, {name: figure.proven for name, figure in figures.items()}
+            weights,
+            figures,
+            {component_name: figure.proven for component_name, figure in figures.items()},
         ),
         coverage=coverage,
         weakest=_find_weakest(components),
@@ -67,8 +80,8 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
         components=components,
         losses=sort_by_points(
             chain.from_iterable(
-                drop_negligible(figure.losses(weight_shares[name]))
-                for name, figure in figures.items()
+                drop_negligible(figure.losses(weight_shares[component_name]))
+                for component_name, figure in figures.items()
                 if with_ledger
             )
         ),
@@ -78,8 +91,8 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
 def _weighted_mean(weights: Mapping[str, int], figures: Mapping[str, Figure], total: int) -> float:
     return clamp(
         fsum(
-            weights[name] * figure.score
-            for name, figure in figures.items()
+            weights[component_name] * figure.score
+            for component_name, figure in figures.items()
             if figure.score is not None
         )
         / total
@@ -90,10 +103,17 @@ def _mean_over_applicable(
     weights: Mapping[str, int], figures: Mapping[str, Figure], figure_values: Mapping[str, float]
 ) -> float:
     """Return the weighted mean over the components that apply; 0 without weight."""
-    names = [name for name, figure in figures.items() if figure.applies]
-    total = sum(weights[name] for name in names)
+    names = [component_name for component_name, figure in figures.items() if figure.applies]
+    total = sum(weights[component_name] for component_name in names)
     return (
-        clamp(fsum(weights[name] * figure_values[name] for name in names) / total) if total else 0.0
+        clamp(
+            fsum(
+                weights[component_name] * figure_values[component_name] for component_name in names
+            )
+            / total
+        )
+        if total
+        else 0.0
     )
 
 

@@ -107,10 +107,10 @@ class EvidenceAccumulator:
 
     def add_rows(self, rows: RollupRows) -> None:
         """Add rows to the accumulated evidence."""
-        for name, metrics in rows.match_sets:
-            if name not in self.labels:
-                self.labels[name] = labels = dict(loads(metrics))
-                self._metrics_by_set[name] = frozenset(labels)
+        for set_name, metrics in rows.match_sets:
+            if set_name not in self.labels:
+                self.labels[set_name] = labels = dict(loads(metrics))
+                self._metrics_by_set[set_name] = frozenset(labels)
         self.recorded_days |= {(source, day) for source, day in rows.recorded_days}
         self._add_measures(rows.sums, rows.extremes)
         self._update_latest(rows.latest, rows.gains)
@@ -190,13 +190,13 @@ class EvidenceAccumulator:
 
     def _add_sold(self, rows: RowSequence) -> None:
         for offering, team, day, item_count, high, low in rows:
-            key = (offering, team, day)
+            sold_key = (offering, team, day)
             value = join_sum(high, low)
-            previous = self.sold.pop(key, None)
-            remaining_items = item_count + self._sold_item_counts.pop(key, 0)
+            previous = self.sold.pop(sold_key, None)
+            remaining_items = item_count + self._sold_item_counts.pop(sold_key, 0)
             if remaining_items:
-                self._sold_item_counts[key] = remaining_items
-                self.sold[key] = SoldValue(
+                self._sold_item_counts[sold_key] = remaining_items
+                self.sold[sold_key] = SoldValue(
                     offering,
                     team,
                     epoch.from_day_number(day),
@@ -206,7 +206,7 @@ class EvidenceAccumulator:
     def _add_effort(self, number: int, rows: RowSequence) -> None:
         running_playbooks = self.periods[number][2]
         for team, kind, set_name, objective, events, high, low in rows:
-            key = (number, team, kind, set_name, objective)
+            effort_key = (number, team, kind, set_name, objective)
             effort = join_sum(high, low)
             cell = EffortCell(
                 team,
@@ -219,13 +219,13 @@ class EvidenceAccumulator:
             )
             if self.effort_totals is not None:
                 self.effort_totals.add(cell)
-            previous = self.cells.pop(key, None)
+            previous = self.cells.pop(effort_key, None)
             if previous is not None:
                 cell = cell._replace(
                     events=previous.events + events, effort=previous.effort + effort
                 )
             if cell.events:
-                self.cells[key] = cell
+                self.cells[effort_key] = cell
 
 
 def _to_span(window: MetricWindow, frame: ScoringFrame) -> WindowSpan:

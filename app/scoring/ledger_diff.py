@@ -28,11 +28,11 @@ def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerD
     previous, current = ({loss_key(loss): loss for loss in losses} for losses in (before, after))
     differences = [
         LedgerDifference(
-            current[key] if key in current else previous[key],
-            previous[key].points if key in previous else 0.0,
-            current[key].points if key in current else 0.0,
+            current[ledger_key] if ledger_key in current else previous[ledger_key],
+            previous[ledger_key].points if ledger_key in previous else 0.0,
+            current[ledger_key].points if ledger_key in current else 0.0,
         )
-        for key in sorted(previous.keys() | current.keys())
+        for ledger_key in sorted(previous.keys() | current.keys())
     ]
     significant_differences = [
         candidate for candidate in differences if abs(candidate.change) >= MIN_LOSS
@@ -43,4 +43,4 @@ def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerD
 def loss_key(loss: Loss) -> LossKey:
     """Return the identity of a loss, unique in a ledger."""
     subject_names = (loss.team, loss.objective, loss.key_result, loss.offering, loss.metric)
-    return (loss.component, loss.reason, *(name or "" for name in subject_names))  # type: ignore[return-value]  # seven parts
+    return (loss.component, loss.reason, *(subject_name or "" for subject_name in subject_names))  # type: ignore[return-value]  # seven parts

@@ -58,8 +58,8 @@ SharedMemo: TypeAlias = dict[object, tuple[tuple[object, ...], object]]
 class PlaybookIndex:
     """The configuration that one playbook is scored by. Mappings are in the order of their keys.
 
-    The index depends neither on a day nor on evidence, so that a history needs a new index only
-    when the configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
+    The index depends neither on a day nor on evidence. A history needs a new index only when the
+    configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
     results that were computed from equal inputs.
     """
 
@@ -93,7 +93,10 @@ class PlaybookIndex:
     @cached_property
     def teams(self) -> Mapping[str, Team]:
         """All teams of the organization."""
-        return {key: self.configuration.teams[key] for key in sorted(self.configuration.teams)}
+        return {
+            team_key: self.configuration.teams[team_key]
+            for team_key in sorted(self.configuration.teams)
+        }
 
     @cached_property
     def total_team_size(self) -> int:
@@ -118,7 +121,8 @@ class PlaybookIndex:
         """The weight of each objective, summing to 1."""
         total_priority = sum(self.priorities)
         return {
-            key: objective.priority / total_priority for key, objective in self.objectives.items()
+            objective_key: objective.priority / total_priority
+            for objective_key, objective in self.objectives.items()
         }
 
     @cached_property
@@ -198,9 +202,9 @@ class PlaybookIndex:
     def other_playbooks(self) -> tuple["PlaybookIndex", ...]:
         """The indexes of all other published playbooks."""
         return tuple(
-            PlaybookIndex(self.configuration, key)
-            for key, playbook in self.configuration.playbooks.items()
-            if key != self.playbook.key and playbook.state == "published"
+            PlaybookIndex(self.configuration, playbook_key)
+            for playbook_key, playbook in self.configuration.playbooks.items()
+            if playbook_key != self.playbook.key and playbook.state == "published"
         )
 
     def split_by_other_playbooks(
@@ -277,9 +281,9 @@ def _load_bearing_responsibilities(
 
 def _shares_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, Mapping[str, float]]:
     shares_by_objective = {}
-    for key, responsibilities in playbook_index.responsibilities.items():
+    for objective_key, responsibilities in playbook_index.responsibilities.items():
         total_share = sum(responsibility.share for responsibility in responsibilities)
-        shares_by_objective[key] = {
+        shares_by_objective[objective_key] = {
             responsibility.team: responsibility.share / total_share
             for responsibility in responsibilities
         }

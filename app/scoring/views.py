@@ -154,21 +154,21 @@ def build_objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
     sharings = shared_responsibility.sharing_by_objective(context.playbook_index)
     return tuple(
         ObjectiveView(
-            objective=key,
-            weight=context.playbook_index.objective_weights[key],
-            attainment=context.attainments[key],
-            coverage=ratio(*context.covered_weights[key]),
-            key_results=context.build_standings(key),
-            freshness=ages_by_objective[key].freshness,
-            days_since=ages_by_objective[key].age_days,
-            newest=ages_by_objective[key].latest_day,
-            stale=ages_by_objective[key].is_stale,
-            shared_responsibility=sharings[key].value,
-            bearers=_build_bearers(context, key),
-            evidence=ages_by_objective[key].evidence(),
-            losses=tuple(losses.get(key, [])),
+            objective=objective_key,
+            weight=context.playbook_index.objective_weights[objective_key],
+            attainment=context.attainments[objective_key],
+            coverage=ratio(*context.covered_weights[objective_key]),
+            key_results=context.build_standings(objective_key),
+            freshness=ages_by_objective[objective_key].freshness,
+            days_since=ages_by_objective[objective_key].age_days,
+            newest=ages_by_objective[objective_key].latest_day,
+            stale=ages_by_objective[objective_key].is_stale,
+            shared_responsibility=sharings[objective_key].value,
+            bearers=_build_bearers(context, objective_key),
+            evidence=ages_by_objective[objective_key].evidence(),
+            losses=tuple(losses.get(objective_key, [])),
         )
-        for key in context.playbook_index.objectives
+        for objective_key in context.playbook_index.objectives
     )
 
 
@@ -200,9 +200,9 @@ def _group_losses(losses: Iterable[Loss], field_name: str) -> dict[str, list[Los
     """Group the losses by a field, in their order. Losses without it are left out."""
     losses_by_key: dict[str, list[Loss]] = {}
     for loss in losses:
-        key = getattr(loss, field_name)
-        if key is not None:
-            losses_by_key.setdefault(key, []).append(loss)
+        group_key = getattr(loss, field_name)
+        if group_key is not None:
+            losses_by_key.setdefault(group_key, []).append(loss)
     return losses_by_key
 
 
@@ -263,16 +263,18 @@ class _TeamFigures:
         self._context = context
         self._involvements = context.playbook_index.memoize(playbook.compute_involvements)
         self._freshness_by_objective = {
-            key: age.freshness for key, age in freshness.compute_ages(context).items()
+            objective_key: age.freshness
+            for objective_key, age in freshness.compute_ages(context).items()
         }
         self._sharing_by_objective = {
-            key: sharing.value
-            for key, sharing in shared_responsibility.sharing_by_objective(
+            objective_key: sharing.value
+            for objective_key, sharing in shared_responsibility.sharing_by_objective(
                 context.playbook_index
             ).items()
         }
         self._coverage_by_objective = {
-            key: ratio(*covered_weight) for key, covered_weight in context.covered_weights.items()
+            objective_key: ratio(*covered_weight)
+            for objective_key, covered_weight in context.covered_weights.items()
         }
         self._agreement_by_objective = agreement.compute_agreements(context)
         self._sold_by_team = _group_sold_by_team(context)
@@ -312,12 +314,18 @@ class _TeamFigures:
             "deliverability": bool(offerings),
             "agreement": agreement.has_canonical_source(context),
         }
-        coverages = {name: 0.0 if score is None else 1.0 for name, score in scores.items()} | {
-            "outcomes": coverage
-        }
+        coverages = {
+            component_name: 0.0 if score is None else 1.0
+            for component_name, score in scores.items()
+        } | {"outcomes": coverage}
         return tuple(
-            TeamFigure(name, scores[name], coverages[name], applies.get(name, True))
-            for name in COMPONENTS
+            TeamFigure(
+                component_name,
+                scores[component_name],
+                coverages[component_name],
+                applies.get(component_name, True),
+            )
+            for component_name in COMPONENTS
         )
 
     def _mean_over_objectives(

@@ -50,10 +50,10 @@ class OidcTokenVerifier:
             raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
         try:
             header = jwt.get_unverified_header(token)
-            key = await self._get_key(header.get("kid"))
+            signing_key = await self._get_key(header.get("kid"))
             claims: dict[str, Any] = jwt.decode(  # Any: JSON values
                 token,
-                key,
+                signing_key,
                 algorithms=ALGORITHMS,
                 audience=self.audience,
                 issuer=self.issuer_url,
@@ -162,9 +162,9 @@ def _select_signing_keys(keys: object) -> Mapping[str, jwt.PyJWK]:
             and jwk.get("kty") in ("RSA", "EC")
         ):
             try:
-                key = jwt.PyJWK(jwk)
+                signing_key = jwt.PyJWK(jwk)
             except jwt.PyJWTError:
                 continue
-            if key.algorithm_name in ALGORITHMS:
-                keys_by_id[key_id] = key
+            if signing_key.algorithm_name in ALGORITHMS:
+                keys_by_id[key_id] = signing_key
     return keys_by_id

@@ -77,8 +77,8 @@ class RateLimiter:
         """Store a caller's instant. If there are many, drop callers with their whole quota."""
         if len(self._arrival_times) >= MAX_TRACKED_CALLERS and caller not in self._arrival_times:
             self._arrival_times = {
-                name: stored_time
-                for name, stored_time in self._arrival_times.items()
+                tracked_caller: stored_time
+                for tracked_caller, stored_time in self._arrival_times.items()
                 if stored_time > now
             }
         if len(self._arrival_times) < MAX_TRACKED_CALLERS or caller in self._arrival_times:

@@ -46,9 +46,9 @@ class Vault:
 
     def seal(self, secret: str, context: str) -> str:
         """Encrypt a secret. It can only be decrypted with the same context."""
-        key_id, key = next(iter(self.secret_keys.items()))
+        key_id, secret_key = next(iter(self.secret_keys.items()))
         nonce = identifiers.random_bytes(12)
-        sealed = AESGCM(key).encrypt(nonce, secret.encode(), context.encode())
+        sealed = AESGCM(secret_key).encrypt(nonce, secret.encode(), context.encode())
         return f"{SEAL_VERSION}.{key_id}.{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, context: str) -> str:
@@ -79,11 +79,11 @@ def parse_keys(text: str) -> Mapping[str, bytes]:
     keys: dict[str, bytes] = {}
     for key_text in text.split(","):
         key_id, separator, encoded_key = key_text.strip().partition(":")
-        key = base64.b64decode(encoded_key, validate=True)
+        decoded_key = base64.b64decode(encoded_key, validate=True)
         # AES-256 and HMAC-SHA-256 both use 32 bytes.
-        if not separator or not key_id or "." in key_id or len(key) != 32:
+        if not separator or not key_id or "." in key_id or len(decoded_key) != 32:
             raise ValueError("must be 'id:base64,...' with keys of 32 bytes")
-        keys[key_id] = key
+        keys[key_id] = decoded_key
     return keys
 
 

@@ -29,7 +29,7 @@ async def test_the_benchmark_of_the_past_measures_everything_it_reports(
 
 async def test_the_benchmark_of_exports_measures_that_memory_is_flat(sqlite_url: str) -> None:
     peaks = await exports.measure_exports(sqlite_url, exports.SMALL_SIZE)
-    line_counts = {name: measurements[0][2] for name, measurements in peaks.items()}
+    line_counts = {size_name: measurements[0][2] for size_name, measurements in peaks.items()}
     assert (line_counts["ndjson", "few"], line_counts["csv", "many"]) == (
         exports.SMALL_SIZE.events,
         exports.SMALL_SIZE.events * 2 + 1,

@@ -21,7 +21,9 @@ GENERATED_FILE_PATTERN = re.compile(
 
 
 def find_forbidden_names(text: str) -> list[str]:
-    return [name for name, pattern in FORBIDDEN_PATTERNS.items() if pattern.search(text)]
+    return [
+        pattern_name for pattern_name, pattern in FORBIDDEN_PATTERNS.items() if pattern.search(text)
+    ]
 
 
 def test_no_committed_file_names_a_registry_or_a_machine():
@@ -31,12 +33,14 @@ def test_no_committed_file_names_a_registry_or_a_machine():
     for file in files:
         text = file.read_bytes().decode("utf-8", errors="replace")
         findings_by_file[str(file.relative_to(ROOT))] = find_forbidden_names(text)
-    assert {name: findings for name, findings in findings_by_file.items() if findings} == {}
+    assert {
+        file_name: findings for file_name, findings in findings_by_file.items() if findings
+    } == {}
 
 
 def test_nothing_is_committed_that_a_program_made_for_itself():
     names = [file.relative_to(ROOT).as_posix() for file in list_repository_files()]
-    assert [name for name in names if GENERATED_FILE_PATTERN.search(name)] == []
+    assert [file_name for file_name in names if GENERATED_FILE_PATTERN.search(file_name)] == []
     assert GENERATED_FILE_PATTERN.search("app/__pycache__/x.cpython-311.pyc")
     assert GENERATED_FILE_PATTERN.search("sightline-demo.db")
 

@@ -89,9 +89,9 @@ def test_the_image_is_built_from_what_it_needs_only():
         if word == "COPY"
     ]
     roots = {
-        name.split("/")[0]
+        file_name.split("/")[0]
         for arguments in copied
         if "--from" not in arguments
-        for name in arguments.split()[:-1]
+        for file_name in arguments.split()[:-1]
     }
     assert roots - {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")} == set()

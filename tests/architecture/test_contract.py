@@ -42,8 +42,8 @@ def test_the_client_document_is_the_full_one_without_webhooks():
 
 def test_the_released_document_is_not_newer_than_the_current_one():
     current_version, released_version = (
-        tuple(map(int, read_json_file(name)["info"]["version"].split(".")))
-        for name in ("openapi.json", "released.json")
+        tuple(map(int, read_json_file(file_name)["info"]["version"].split(".")))
+        for file_name in ("openapi.json", "released.json")
     )
     assert released_version <= current_version
 
@@ -51,8 +51,14 @@ def test_the_released_document_is_not_newer_than_the_current_one():
 def test_the_tools_are_locked_to_the_byte_and_ask_no_particular_registry():
     declared = read_json_file("package.json")["devDependencies"]
     locked = read_json_file("package-lock.json")["packages"]
-    for name, version in declared.items():
-        assert re.fullmatch(r"(npm:[a-z]+@)?\d+\.\d+\.\d+", version), name
-        assert locked[f"node_modules/{name}"]["version"] == version.rpartition("@")[2], name
-    assert [name for name, package in locked.items() if name and "integrity" not in package] == []
-    assert [name for name, package in locked.items() if "resolved" in package] == []
+    for package_name, version in declared.items():
+        assert re.fullmatch(r"(npm:[a-z]+@)?\d+\.\d+\.\d+", version), package_name
+        assert locked[f"node_modules/{package_name}"]["version"] == version.rpartition("@")[2], (
+            package_name
+        )
+    assert [
+        package_name
+        for package_name, package in locked.items()
+        if package_name and "integrity" not in package
+    ] == []
+    assert [package_name for package_name, package in locked.items() if "resolved" in package] == []

@@ -35,9 +35,10 @@ def find_forbidden_imports(source: SourceFile) -> list[str]:
     if allowed is None:
         return []
     return [
-        f"{source.path}:{line}: {name}"
-        for line, name in source.imports
-        if not list_module_prefixes(name) & allowed or list_module_prefixes(name) & IMPURE_MODULES
+        f"{source.path}:{line}: {module_name}"
+        for line, module_name in source.imports
+        if not list_module_prefixes(module_name) & allowed
+        or list_module_prefixes(module_name) & IMPURE_MODULES
     ]
 
 
@@ -53,15 +54,17 @@ def read_declared_libraries() -> set[str]:
         re.split(r"[^\w-]", dependency)[0].lower().replace("-", "_")
         for dependency in project["dependencies"]
     }
-    return {{"pyyaml": "yaml", "pyjwt": "jwt"}.get(name, name) for name in names}
+    return {
+        {"pyyaml": "yaml", "pyjwt": "jwt"}.get(package_name, package_name) for package_name in names
+    }
 
 
 def find_undeclared_imports(source: SourceFile, libraries: set[str]) -> list[str]:
     known_modules = STANDARD_LIBRARY | libraries | {"app"}
     return [
-        f"{source.path}:{line}: {name}"
-        for line, name in source.imports
-        if name.split(".")[0] not in known_modules
+        f"{source.path}:{line}: {module_name}"
+        for line, module_name in source.imports
+        if module_name.split(".")[0] not in known_modules
     ]
 
 
@@ -103,8 +106,8 @@ def test_imports_are_absolute():
     relative_imports = [
         f"{source.path}:{line}"
         for source in read_source_files("app")
-        for line, name in source.imports
-        if name.startswith("None.")
+        for line, module_name in source.imports
+        if module_name.startswith("None.")
     ]
     assert relative_imports == []
     assert SourceFile("app/x.py", "from . import y\n").imports == [(1, "None.y")]

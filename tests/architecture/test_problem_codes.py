@@ -39,7 +39,9 @@ def find_http_references(source: SourceFile) -> list[str]:
     """Return the uses of HTTP terms in a file of the inner layers."""
     names = re.compile(r"status_code|HTTPException|HTTPStatus|http\.")
     return [
-        f"{source.path}:{line}: {name}" for line, name in source.references if names.search(name)
+        f"{source.path}:{line}: {reference}"
+        for line, reference in source.references
+        if names.search(reference)
     ]
 
 

@@ -36,9 +36,9 @@ def find_forbidden_uses(
     ):
         return []
     return [
-        f"{source.path}:{line}: {name}"
-        for line, name in source.references
-        if pattern.fullmatch(name)
+        f"{source.path}:{line}: {reference}"
+        for line, reference in source.references
+        if pattern.fullmatch(reference)
     ]
 
 

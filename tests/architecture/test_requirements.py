@@ -61,8 +61,8 @@ def read_project_requirements() -> dict[str, list[str]]:
 
 
 def test_every_line_is_a_pin_with_its_hashes():
-    for name in LOCKED_FILES:
-        assert read_locked_pins(name), name
+    for file_name in LOCKED_FILES:
+        assert read_locked_pins(file_name), file_name
     for invalid_line in ("x>=1 --hash=sha256:" + "0" * 64, "x==1", "-i somewhere", "x @ file:///x"):
         try:
             parse_pins(invalid_line)
@@ -87,8 +87,8 @@ def test_what_the_project_declares_is_locked():
         == []
     )
     input_files = [
-        (ROOT / "requirements" / name).read_text(encoding="utf-8")
-        for name in ("dev.in", "build.in", "uv.in")
+        (ROOT / "requirements" / file_name).read_text(encoding="utf-8")
+        for file_name in ("dev.in", "build.in", "uv.in")
     ]
     assert (
         find_unmet_requirements(parse_requirements(*input_files), read_locked_pins("dev.txt")) == []
@@ -107,11 +107,13 @@ def test_tests_run_on_what_is_shipped():
     runtime_pins = read_locked_pins("run.txt")
     development_pins = read_locked_pins("dev.txt")
     assert {
-        name: pin for name, pin in runtime_pins.items() if development_pins.get(name) != pin
+        package_name: pin
+        for package_name, pin in runtime_pins.items()
+        if development_pins.get(package_name) != pin
     } == {}
     for file_name in ("build.txt", "uv.txt"):
         assert {
-            name: pin
-            for name, pin in read_locked_pins(file_name).items()
-            if development_pins.get(name) != pin
+            package_name: pin
+            for package_name, pin in read_locked_pins(file_name).items()
+            if development_pins.get(package_name) != pin
         } == {}

@@ -25,7 +25,9 @@ def find_sql_outside_the_store(source: SourceFile) -> list[str]:
     if source.path.startswith(STORE_FOLDER):
         return []
     imports = [
-        (line, name) for line, name in source.imports if name.split(".")[0] in DATABASE_LIBRARIES
+        (line, module_name)
+        for line, module_name in source.imports
+        if module_name.split(".")[0] in DATABASE_LIBRARIES
     ]
     texts = [(line, text) for line, text in source.strings if SQL_PATTERN.search(text)]
     return [f"{source.path}:{line}: {text.strip()[:60]}" for line, text in [*imports, *texts]]
@@ -39,9 +41,9 @@ def find_dialect_checks(source: SourceFile) -> list[str]:
         (line, text) for line, text in source.strings if DIALECT_NAME_PATTERN.fullmatch(text)
     ]
     dialect_references = [
-        (line, name)
-        for line, name in source.references
-        if re.search(r"\bdialect\.name$|\bdrivername$", name)
+        (line, reference)
+        for line, reference in source.references
+        if re.search(r"\bdialect\.name$|\bdrivername$", reference)
     ]
     return [
         f"{source.path}:{line}: {text}" for line, text in [*dialect_strings, *dialect_references]

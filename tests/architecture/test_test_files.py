@@ -44,9 +44,9 @@ def find_skipped_tests(source: SourceFile) -> list[str]:
 
 def has_mirrored_module(test_path: str, modules: set[str]) -> bool:
     """Return True if `tests/layer/test_noun.py` or `test_noun_laws.py` has its `app/layer/noun`."""
-    folder, _, name = test_path.removeprefix("tests/").rpartition("/")
+    folder, _, file_name = test_path.removeprefix("tests/").rpartition("/")
     app_folder = f"app/{folder}/" if folder else "app/"
-    words = name.removeprefix("test_").removesuffix(".py").split("_")
+    words = file_name.removeprefix("test_").removesuffix(".py").split("_")
     stems = ["_".join(words[:n]) for n in range(len(words), 0, -1)]
     return any(
         f"{app_folder}{stem}.py" in modules or f"{app_folder}{stem}/__init__.py" in modules
@@ -60,9 +60,9 @@ def find_untested_modules(modules: list[SourceFile], tests: set[str]) -> list[st
     untested_paths = []
     for module in modules:
         path = module.path.removeprefix("app/").removesuffix("/__init__.py").removesuffix(".py")
-        folder, slash, name = path.rpartition("/")
+        folder, slash, file_name = path.rpartition("/")
         test_pattern = re.compile(
-            rf"tests/{re.escape(folder + slash)}test_{re.escape(name)}(_\w+)?\.py"
+            rf"tests/{re.escape(folder + slash)}test_{re.escape(file_name)}(_\w+)?\.py"
         )
         is_tested = any(test_pattern.fullmatch(test) for test in tests)
         if (

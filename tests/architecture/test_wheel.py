@@ -15,9 +15,9 @@ from tests.support.source_files import ROOT
 
 def run_command(*words: object, cwd: Path, **variables: str) -> str:
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SIGHTLINE_", "PYTHON"))
+        variable_name: value
+        for variable_name, value in os.environ.items()
+        if not variable_name.startswith(("SIGHTLINE_", "PYTHON"))
     }
     process = subprocess.run(
         [str(word) for word in words],
@@ -42,8 +42,10 @@ def test_the_wheel_brings_the_command_and_the_migrations(tmp_path):
     (wheel,) = wheels.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "app/migrations/env.py" in names
-    assert any(name.startswith("app/migrations/versions/0001") for name in names)
-    assert not [name for name in names if not name.startswith(("app/", "sightline-"))]
+    assert any(file_name.startswith("app/migrations/versions/0001") for file_name in names)
+    assert not [
+        file_name for file_name in names if not file_name.startswith(("app/", "sightline-"))
+    ]
 
     # Only the wheel is installed. Links to this environment's libraries make a network unnecessary.
     run_command(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)

@@ -30,8 +30,8 @@ class DemoService:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
-    for name in ("SIGHTLINE_URL", "SIGHTLINE_API_KEY", "SIGHTLINE_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for variable_name in ("SIGHTLINE_URL", "SIGHTLINE_API_KEY", "SIGHTLINE_DATABASE_URL"):
+        monkeypatch.delenv(variable_name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "dumb")
 

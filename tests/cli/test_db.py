@@ -6,9 +6,9 @@ import pytest
 
 @pytest.fixture
 def service_keys(monkeypatch):
-    key = "k1:" + "A" * 43 + "="
-    monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", key)
-    monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", key)
+    encryption_key = "k1:" + "A" * 43 + "="
+    monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", encryption_key)
+    monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", encryption_key)
 
 
 @pytest.mark.postgresql
@@ -53,7 +53,10 @@ def test_a_wrong_roll_up_is_detected_and_rebuilt(sightline, sqlite_url):
         names = "organization_id, team, offering, day, recorded_day, value"
         columns = [column_info[1] for column_info in connection.execute("pragma table_info(sold)")]
         values_by_column = dict(zip(names.split(", "), row, strict=True))
-        row_values = [values_by_column.get(name, "" if name == "unit" else 1) for name in columns]
+        row_values = [
+            values_by_column.get(column_name, "" if column_name == "unit" else 1)
+            for column_name in columns
+        ]
         connection.execute(f"insert into sold values ({', '.join('?' * len(columns))})", row_values)
     connection.close()
     assert sightline("db", "check", *url).exit_code == 1

@@ -61,8 +61,8 @@ def test_in_an_empty_folder_it_serves_without_a_server_header_and_stops_on_sigin
 @pytest.mark.postgresql
 def test_on_a_server_database_several_workers_serve_and_stop_on_sigint(tmp_path, postgresql_url):
     port = find_free_port()
-    key = "k1:" + "A" * 43 + "="
-    key_settings = {"SIGHTLINE_SECRET_KEYS": key, "SIGHTLINE_KEY_PEPPER": key}
+    encryption_key = "k1:" + "A" * 43 + "="
+    key_settings = {"SIGHTLINE_SECRET_KEYS": encryption_key, "SIGHTLINE_KEY_PEPPER": encryption_key}
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), **key_settings}
     arguments = ["serve", "--port", str(port), "--workers", "2", "--database-url", postgresql_url]
     with subprocess.Popen(

@@ -33,10 +33,10 @@ def format_peer_credentials(keys: dict[str, str]) -> str:
             "schema_version": "0.2.0",
             "auth": [
                 {
-                    "name": name,
-                    "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {key}"}],
+                    "name": peer_name,
+                    "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {peer_key}"}],
                 }
-                for name, key in keys.items()
+                for peer_name, peer_key in keys.items()
             ],
         }
     )
@@ -56,10 +56,10 @@ def test_the_service_conforms_to_its_document(database_url: str, tmp_path: Path,
 
     async def create_organizations() -> dict[str, str]:
         admin_keys = {
-            name: await organizations.create_organization(
-                app.state.service, Organization(name, name)
+            peer_name: await organizations.create_organization(
+                app.state.service, Organization(peer_name, peer_name)
             )
-            for name in PEER_NAMES
+            for peer_name in PEER_NAMES
         }
         await app.state.service.database.close()
         return admin_keys

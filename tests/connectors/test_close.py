@@ -89,11 +89,11 @@ def translate_event(action="updated", account="orga_1", changed_fields=("status_
         "changed_fields": list(changed_fields),
     }
     event |= {
-        name: data.pop(name)
-        for name in list(data)
-        if name in ("object_type", "object_id", "id", "date_updated")
+        member_name: data.pop(member_name)
+        for member_name in list(data)
+        if member_name in ("object_type", "object_id", "id", "date_updated")
     }
-    event = {name: value for name, value in event.items() if value is not ...}
+    event = {member_name: value for member_name, value in event.items() if value is not ...}
     return sample_deliveries.translate_body(
         CONNECTOR, json.dumps({"event": {**event, "data": data}}).encode(), account, MAPPING
     )

@@ -36,14 +36,18 @@ def translate_single(body, headers):
 
 
 def binary_headers(**overrides):
-    attributes = {f"ce-{name}": value for name, value in EVENT.items() if isinstance(value, str)}
+    attributes = {
+        f"ce-{attribute_name}": value
+        for attribute_name, value in EVENT.items()
+        if isinstance(value, str)
+    }
     del attributes["ce-datacontenttype"]
     headers = {
         "content-type": "application/json",
         **attributes,
-        **{f"ce-{name}": value for name, value in overrides.items()},
+        **{f"ce-{attribute_name}": value for attribute_name, value in overrides.items()},
     }
-    return {name: value for name, value in headers.items() if value is not None}
+    return {attribute_name: value for attribute_name, value in headers.items() if value is not None}
 
 
 def test_the_three_modes_give_the_same_event():
@@ -78,7 +82,7 @@ def test_the_samples_are_read():
     head, body = sample_deliveries.read_sample("cloudevents", "binary.http").split(b"\n\n", 1)
     lines = [line.split(": ", 1) for line in head.decode().splitlines()[1:]]
     assert translate_single(
-        body, {name.lower(): value for name, value in lines}
+        body, {header_name.lower(): value for header_name, value in lines}
     ) == translate_single(EVENT, STRUCTURED)
 
 
@@ -109,7 +113,9 @@ def test_another_format_is_unsupported(media_type):
 
 @pytest.mark.parametrize("name", ["id", "source", "type", "specversion"])
 def test_a_missing_attribute_is_never_invented(name):
-    incomplete_event = {key: value for key, value in EVENT.items() if key != name}
+    incomplete_event = {
+        attribute_name: value for attribute_name, value in EVENT.items() if attribute_name != name
+    }
     assert f"{name}" in translate_body(incomplete_event, STRUCTURED).rejects[0].problem
     assert translate_body(b"{}", binary_headers(**{name: None})).events == ()
     assert translate_body({**EVENT, name: ""}, STRUCTURED).events == ()
@@ -117,7 +123,12 @@ def test_a_missing_attribute_is_never_invented(name):
 
 def test_a_missing_time_stays_missing():
     assert "time" not in translate_single(
-        {key: value for key, value in EVENT.items() if key != "time"}, STRUCTURED
+        {
+            attribute_name: value
+            for attribute_name, value in EVENT.items()
+            if attribute_name != "time"
+        },
+        STRUCTURED,
     )
 
 
@@ -158,7 +169,9 @@ def test_a_text_under_a_json_type_is_a_string_and_no_document():
 
 
 def test_data_in_base64_is_read_when_it_is_json_and_never_beside_data():
-    event_without_data = {key: value for key, value in EVENT.items() if key != "data"}
+    event_without_data = {
+        attribute_name: value for attribute_name, value in EVENT.items() if attribute_name != "data"
+    }
     encoded_data = b64encode(b'{"value": 5}').decode()
     assert (
         translate_single({**event_without_data, "data_base64": encoded_data}, STRUCTURED)["value"]
@@ -236,7 +249,7 @@ def test_what_the_reference_library_sends_is_read(serialize):
         Reference(attributes=ATTRIBUTES, data={"value": 5, "team": "sales"}), JSONFormat()
     )
     event = translate_single(
-        message.body, {name.lower(): value for name, value in message.headers.items()}
+        message.body, {header_name.lower(): value for header_name, value in message.headers.items()}
     )
     assert (event["id"], event["subject"]) == ("/billing/eu?x=1 A/1 é%", 'deal/"1042"')
     assert datetime.fromisoformat(event["time"]) == ATTRIBUTES["time"]

@@ -136,27 +136,27 @@ BATCH_HEADERS = {"content-type": "application/cloudevents-batch+json"}
 
 def iterate_paths(value, path=()):
     yield path
-    for name, child in (
+    for child_key, child in (
         value.items()
         if isinstance(value, dict)
         else enumerate(value if isinstance(value, list) else ())
     ):
-        yield from iterate_paths(child, (*path, name))
+        yield from iterate_paths(child, (*path, child_key))
 
 
 def replace_at_path(value, path, replacement):
     if not path:
         return replacement
     container = value
-    for name in path[:-1]:
-        container = container[name]
+    for path_part in path[:-1]:
+        container = container[path_part]
     container[path[-1]] = replacement
     return value
 
 
 @given(st.data())
 def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_keys_stay_short(data):
-    name, sample = data.draw(st.sampled_from(SAMPLE_BODIES))
+    connector_name, sample = data.draw(st.sampled_from(SAMPLE_BODIES))
     mutated_body = deepcopy(sample)
     for _ in range(data.draw(st.integers(1, 2))):
         mutated_body = replace_at_path(
@@ -164,9 +164,9 @@ def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_key
             data.draw(st.sampled_from(list(iterate_paths(mutated_body)))),
             deepcopy(data.draw(st.sampled_from(ODD_VALUES))),
         )
-    connector = CONNECTORS[name]
+    connector = CONNECTORS[connector_name]
     mapping = parse_mapping(
-        MAPPING_SPECS.get(name, {}), connector.default_mapping, connector.mapping_form
+        MAPPING_SPECS.get(connector_name, {}), connector.default_mapping, connector.mapping_form
     )
     headers = (
         BATCH_HEADERS

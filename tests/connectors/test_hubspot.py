@@ -208,7 +208,9 @@ def make_element(type_="deal.propertyChange", **fields):
     }
     if type_.endswith("propertyChange"):
         defaults |= {"propertyName": "amount", "propertyValue": "10"}
-    return {name: value for name, value in (defaults | fields).items() if value is not ...}
+    return {
+        member_name: value for member_name, value in (defaults | fields).items() if value is not ...
+    }
 
 
 def translate_single(*elements, **options):

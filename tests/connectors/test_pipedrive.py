@@ -98,7 +98,9 @@ def make_event(action="change", data=None, previous=None, **meta):
         "attempt": 1,
         **meta,
     }
-    meta_fields = {name: value for name, value in meta_fields.items() if value is not ...}
+    meta_fields = {
+        member_name: value for member_name, value in meta_fields.items() if value is not ...
+    }
     return json.dumps({"meta": meta_fields, "data": data, "previous": previous}).encode()
 
 
@@ -132,17 +134,17 @@ def test_a_retry_is_the_same_change():
 
 
 def test_null_zero_empty_text_and_absent_are_distinguished_in_typed_custom_fields_too():
-    name = "d4de1c1518b4531717c676029a45911c340390a6"
+    field_hash = "d4de1c1518b4531717c676029a45911c340390a6"
     change = translate_single(
         make_event(
-            data={"value": 0, "currency": "", "stage_id": None, "custom_fields": {name: None}}
+            data={"value": 0, "currency": "", "stage_id": None, "custom_fields": {field_hash: None}}
         )
     )
     assert change.fields == {"value": 0, "currency": None, "stage_id": None, SEGMENT: None}
     typed_field = {"type": "enum", "id": 3, "value": "smb"}
-    assert translate_single(make_event(data={"custom_fields": {name: typed_field}})).fields == {
-        SEGMENT: "smb"
-    }
+    assert translate_single(
+        make_event(data={"custom_fields": {field_hash: typed_field}})
+    ).fields == {SEGMENT: "smb"}
     assert translate_single(make_event(data={"custom_fields": {}})).fields == {}
 
 

@@ -26,7 +26,9 @@ def make_event(action="updated", current=None, previous=None, **meta):
         "company_id": 7,
         "timestamp": TIMESTAMP,
     } | meta
-    meta_fields = {name: value for name, value in meta_fields.items() if value is not ...}
+    meta_fields = {
+        member_name: value for member_name, value in meta_fields.items() if value is not ...
+    }
     return json.dumps(
         {"v": 1, "meta": meta_fields, "current": current, "previous": previous, "retry": 0}
     ).encode()

@@ -9,11 +9,13 @@ from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 
 def test_every_connector_is_known_by_its_own_name_and_to_the_sources():
-    assert {name: connector.name for name, connector in CONNECTORS.items()} == {
-        name: name for name in CONNECTORS
+    assert {connector_name: connector.name for connector_name, connector in CONNECTORS.items()} == {
+        connector_name: connector_name for connector_name in CONNECTORS
     }
     assert set(CONNECTORS) <= set(sources.CONNECTORS)
-    assert all(get_connector(name) is CONNECTORS[name] for name in CONNECTORS)
+    assert all(
+        get_connector(connector_name) is CONNECTORS[connector_name] for connector_name in CONNECTORS
+    )
 
 
 @pytest.mark.parametrize(("name", "message"), [("hubpsot", "'hubspot'"), ("api", "hubspot")])

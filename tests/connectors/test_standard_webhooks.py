@@ -110,7 +110,9 @@ def test_a_mangled_header_is_refused(overrides):
 
 @pytest.mark.parametrize("name", list(HEADERS))
 def test_a_missing_header_is_refused(name):
-    assert not is_authentic({key: value for key, value in HEADERS.items() if key != name})
+    assert not is_authentic(
+        {header_name: value for header_name, value in HEADERS.items() if header_name != name}
+    )
 
 
 def test_an_id_with_a_full_stop_is_refused_though_its_signature_is_right():
@@ -143,9 +145,9 @@ def test_several_secrets_and_several_signatures_rotate():
 
 @pytest.mark.parametrize("prefix", ["whpk_", "whsk_", ""])
 def test_a_public_key_is_never_a_shared_secret(prefix):
-    key = SECRET.removeprefix("whsec_")
-    assert is_authentic(sign_headers(secret=key))
-    assert not is_authentic(sign_headers(secret=key), [prefix + key])
+    public_key = SECRET.removeprefix("whsec_")
+    assert is_authentic(sign_headers(secret=public_key))
+    assert not is_authentic(sign_headers(secret=public_key), [prefix + public_key])
 
 
 def test_a_generated_secret_is_accepted_by_the_library():
@@ -178,7 +180,7 @@ def translate_body(body):
 
 def test_the_body_is_our_own_event_or_several():
     single_body, batch_body = (
-        (SAMPLES / name).read_bytes() for name in ("event.json", "events.json")
+        (SAMPLES / file_name).read_bytes() for file_name in ("event.json", "events.json")
     )
     assert [event["id"] for event in translate_body(single_body).events] == ["inv-42"]
     assert [event["id"] for event in translate_body(batch_body).events] == ["inv-42", "inv-43"]

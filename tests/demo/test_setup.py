@@ -45,7 +45,11 @@ async def read_score(settings: Settings, prepared: DemoAccess, now: datetime) ->
         settings, prepared.read_key, now, "/v1/alignment", "/v1/alignment/ledger?limit=200"
     )
     return [
-        {name: member for name, member in document.items() if name != "version"}
+        {
+            member_name: member
+            for member_name, member in document.items()
+            if member_name != "version"
+        }
         for document in documents
     ]
 

@@ -65,10 +65,10 @@ def service() -> Iterator[tuple[str, dict[str, str]]]:
 
     async def create_organizations() -> dict[str, str]:
         admin_keys = {
-            name: await organizations.create_organization(
-                app.state.service, Organization(name, name)
+            client_name: await organizations.create_organization(
+                app.state.service, Organization(client_name, client_name)
             )
-            for name in CLIENT_NAMES
+            for client_name in CLIENT_NAMES
         }
         await app.state.service.database.close()
         return admin_keys
@@ -95,10 +95,10 @@ def test_every_operation_is_in_every_client(contract):
     types = (CLIENTS_FOLDER / "openapi-fetch" / "sightline.d.ts").read_text(encoding="utf-8")
     api_folder = CLIENTS_FOLDER / "python" / "sightline_client" / "api"
     assert len(list_operations(contract)) > 70
-    for tag, name in list_operations(contract):
-        assert (api_folder / tag.replace("-", "_") / f"{name}.py").is_file(), name
-        assert f"export const {to_camel_case(name)} = " in sdk, name
-        assert re.search(rf"^    {name}: {{$", types, re.MULTILINE), name
+    for tag, operation_id in list_operations(contract):
+        assert (api_folder / tag.replace("-", "_") / f"{operation_id}.py").is_file(), operation_id
+        assert f"export const {to_camel_case(operation_id)} = " in sdk, operation_id
+        assert re.search(rf"^    {operation_id}: {{$", types, re.MULTILINE), operation_id
 
 
 @pytest.mark.slow

@@ -33,8 +33,8 @@ SECRET = "a-client-secret-of-the-app"
 
 async def list_tables(url: str) -> set[str]:
     database = connect(url)
-    async with database.read_transaction() as connection:
-        table_names = await connection.run_sync(
+    async with database.read_transaction() as reader:
+        table_names = await reader.run_sync(
             lambda sync_connection: inspect(sync_connection).get_table_names()
         )
     await database.close()
@@ -81,8 +81,8 @@ def test_up_down_and_up_again_without_drift(database_url: str):
 def test_a_table_that_differs_from_its_rows_is_seen(database_url: str):
     async def alter() -> None:
         database = connect(database_url)
-        async with database.write_transaction() as connection:
-            await connection.execute(text("alter table team add column mood text"))
+        async with database.write_transaction() as writer:
+            await writer.execute(text("alter table team add column mood text"))
         await database.close()
 
     asyncio.run(alter())
@@ -111,8 +111,8 @@ async def test_what_is_append_only_can_be_neither_changed_nor_deleted(database_u
         await insert_append_only_rows(harness)
 
         async def execute(statement: str) -> int:
-            async with harness.service.database.write_transaction() as connection:
-                return int((await connection.execute(text(statement))).rowcount)
+            async with harness.service.database.write_transaction() as writer:
+                return int((await writer.execute(text(statement))).rowcount)
 
         for table in APPEND_ONLY:
             for column in Row.metadata.tables[table].columns:
@@ -133,9 +133,7 @@ async def test_the_migration_notes_an_earlier_won_deal_without_an_amount(databas
     await asyncio.to_thread(migrations.upgrade_database, database_url)
     async with (
         open_harness(database_url) as harness,
-        harness.service.database.read_transaction() as connection,
+        harness.service.database.read_transaction() as reader,
     ):
-        rows = await connection.execute(
-            text("select source, entity from unmapped where property = ''")
-        )
+        rows = await reader.execute(text("select source, entity from unmapped where property = ''"))
         assert [tuple(row) for row in rows] == [("crm", "deal:1")]

@@ -217,8 +217,8 @@ def sum_sold_values(
             continue
         if unit is not None and dated_event.event.unit not in (None, unit):
             continue
-        for key, value in dated_event.event.offerings:
-            offering = offerings.get(key)
+        for offering_key, value in dated_event.event.offerings:
+            offering = offerings.get(offering_key)
             reason = None
             if offering is None:
                 reason = "unknown_offering"
@@ -226,7 +226,7 @@ def sum_sold_values(
                 reason = "not_yet_available"
             elif offering.retired_on is not None and dated_event.day >= offering.retired_on:
                 reason = "retired"
-            sums[key, reason] = sums.get((key, reason), ZERO) + value
+            sums[offering_key, reason] = sums.get((offering_key, reason), ZERO) + value
     return sums
 
 

@@ -37,7 +37,7 @@ def find_sold_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
         f.event
         for f in inputs.dated_events
         if f.day >= inputs.world.playbook.starts_on
-        and loss.offering in {key for key, _ in f.event.offerings}
+        and loss.offering in {offering_key for offering_key, _ in f.event.offerings}
         and (unit is None or f.event.unit in (None, unit))
         and get_reason(f.day) == loss.reason
     ]

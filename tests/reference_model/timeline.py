@@ -139,7 +139,9 @@ class ConfigurationState:
 
     def get_content(self, playbook: str) -> dict[object, object]:
         """Return the content that a revision covers."""
-        objectives = {key: o for key, o in self.objectives.items() if o.playbook == playbook}
+        objectives = {
+            content_key: o for content_key, o in self.objectives.items() if o.playbook == playbook
+        }
         playbook_noun = self.playbooks[playbook]
         key_results = {k.key: k for k in self.key_results.values() if k.objective in objectives}
         responsibilities = {
@@ -147,9 +149,12 @@ class ConfigurationState:
         }
         return {
             "window": (playbook_noun.starts_on, playbook_noun.ends_on),
-            **{("objective", key): content for key, content in objectives.items()},
-            **{("result", key): content for key, content in key_results.items()},
-            **{("part", name): content for name, content in responsibilities.items()},
+            **{("objective", content_key): content for content_key, content in objectives.items()},
+            **{("result", content_key): content for content_key, content in key_results.items()},
+            **{
+                ("part", responsibility_key): content
+                for responsibility_key, content in responsibilities.items()
+            },
         }
 
     def count_unpublished_changes(self, playbook: str) -> int:
@@ -157,7 +162,8 @@ class ConfigurationState:
         current = self.get_content(playbook)
         previous = self.published_contents.get(playbook, {})
         return sum(
-            current.get(name) != previous.get(name) for name in current.keys() | previous.keys()
+            current.get(content_key) != previous.get(content_key)
+            for content_key in current.keys() | previous.keys()
         )
 
     def find_current_playbooks(self, day: date) -> set[str]:
@@ -325,15 +331,22 @@ class Timeline:
     def find_current_playbooks(self, as_of: date, known_at: date) -> list[str]:
         """Return the current playbooks, best first."""
         state = self.build_state(as_of)
-        playbooks = {key: state.playbooks[key] for key in state.find_current_playbooks(as_of)}
+        playbooks = {
+            playbook_key: state.playbooks[playbook_key]
+            for playbook_key in state.find_current_playbooks(as_of)
+        }
         if not playbooks:
-            for key in self.build_state(known_at).playbooks:
-                first_published = self.find_first_publication(key)
+            for playbook_key in self.build_state(known_at).playbooks:
+                first_published = self.find_first_publication(playbook_key)
                 if first_published is not None and as_of < first_published <= known_at:
                     published_state = self.build_state(first_published)
-                    if key in published_state.find_current_playbooks(as_of):
-                        playbooks[key] = published_state.playbooks[key]
-        return sorted(playbooks, key=lambda key: (playbooks[key].starts_on, key), reverse=True)
+                    if playbook_key in published_state.find_current_playbooks(as_of):
+                        playbooks[playbook_key] = published_state.playbooks[playbook_key]
+        return sorted(
+            playbooks,
+            key=lambda playbook_key: (playbooks[playbook_key].starts_on, playbook_key),
+            reverse=True,
+        )
 
     def compute_expected_answer(
         self, as_of: date, known_at: date, playbook: str | None = None
@@ -342,14 +355,14 @@ class Timeline:
         current_playbooks = self.find_current_playbooks(as_of, known_at)
         if playbook is None and not current_playbooks:
             raise NoAnswerError("none")
-        key = current_playbooks[0] if playbook is None else playbook
-        state, day, configuration_from = self.resolve_configuration(key, as_of, known_at)
-        world = self.build_world(state, key, day, known_at)
+        playbook_key = current_playbooks[0] if playbook is None else playbook
+        state, day, configuration_from = self.resolve_configuration(playbook_key, as_of, known_at)
+        world = self.build_world(state, playbook_key, day, known_at)
         other_current = tuple(
-            current_key for current_key in current_playbooks if current_key != key
+            current_key for current_key in current_playbooks if current_key != playbook_key
         )
         return ExpectedAnswer(
-            world, state.count_unpublished_changes(key), other_current, configuration_from
+            world, state.count_unpublished_changes(playbook_key), other_current, configuration_from
         )
 
     def resolve_configuration(

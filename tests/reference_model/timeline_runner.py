@@ -96,7 +96,9 @@ class TimelineRunner:
             "player",
             frozenset({"admin"}),
         )
-        await self.put_nouns([sources.Source(name, name) for name in ("crm", "billing")])
+        await self.put_nouns(
+            [sources.Source(source_key, source_key) for source_key in ("crm", "billing")]
+        )
 
     async def put_nouns(self, nouns: Iterable[Resource]) -> None:
         """Write the resources in one transaction.
@@ -330,8 +332,8 @@ def compare_details(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterab
         ),
     }
     return [
-        f"{name}: {actual} / {reference}"
-        for name, (actual, reference) in pairs.items()
+        f"{detail_name}: {actual} / {reference}"
+        for detail_name, (actual, reference) in pairs.items()
         if actual != reference
     ]
 

@@ -210,14 +210,18 @@ class TimelineWriter:
     def choose_publication(self) -> Action | None:
         """Publish a playbook that is not closed."""
         playbook_keys = [
-            key for key in sorted(self.state.playbooks) if self.state.states[key] != "closed"
+            playbook_key
+            for playbook_key in sorted(self.state.playbooks)
+            if self.state.states[playbook_key] != "closed"
         ]
         return PublishPlaybook(self.rng.choice(playbook_keys)) if playbook_keys else None
 
     def choose_closing(self) -> Action | None:
         """Close a published playbook in three of ten cases."""
         playbook_keys = [
-            key for key, state in sorted(self.state.states.items()) if state == "published"
+            playbook_key
+            for playbook_key, state in sorted(self.state.states.items())
+            if state == "published"
         ]
         return (
             ClosePlaybook(self.rng.choice(playbook_keys))
@@ -247,9 +251,15 @@ class TimelineWriter:
         )]  # fmt: skip
         if unassigned_teams and self.rng.random() < 0.4:
             return ArchiveNoun("team", self.rng.choice(unassigned_teams))
-        key = self.rng.choice(["alpha", "bravo", "charlie"])
+        team_key = self.rng.choice(["alpha", "bravo", "charlie"])
         return PutNouns(
-            (Team(key, self.rng.choice(["sales", "marketing"]), self.rng.choice(POSITIVE_NUMBERS)),)
+            (
+                Team(
+                    team_key,
+                    self.rng.choice(["sales", "marketing"]),
+                    self.rng.choice(POSITIVE_NUMBERS),
+                ),
+            )
         )
 
     def choose_offering_change(self) -> Action | None:

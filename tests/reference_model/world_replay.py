@@ -67,23 +67,23 @@ async def replay_world(replay_database: ReplayDatabase, world: World, batches: i
     # One transaction of the store: the services would load and validate the configuration for
     # every instant, which would take most of the time of a test of the store.
     actor = Actor(identifiers.new_uuid7(START), "player", frozenset({"admin"}))
-    async with replay_database.database.write_transaction() as connection:
-        position = await _create_organization(connection, actor.organization, world)
+    async with replay_database.database.write_transaction() as writer:
+        position = await _create_organization(writer, actor.organization, world)
         empty = Configuration({}, policies={})
         configuration = add_world_nouns(
             Configuration({"world": Organization("world", "World", world.zone)}), world
         )
         await configuration_store.save_changes(
-            connection,
+            writer,
             actor.organization,
             position,
             actor.name,
             diff_configurations(empty, configuration),
         )
         world_replay = WorldReplay(
-            connection,
+            writer,
             actor,
-            await load_compiled_configuration(connection, actor.organization),
+            await load_compiled_configuration(writer, actor.organization),
             batches,
         )
         for recorded_at, steps in _group_steps(world):
@@ -169,13 +169,13 @@ async def read_world_snapshot(
     replay_database: ReplayDatabase, actor: Actor, world: World
 ) -> Snapshot:
     """Return the snapshot that the world's score is computed from."""
-    async with replay_database.database.read_transaction() as connection:
-        configuration = await configuration_store.load_configuration(connection, actor.organization)
+    async with replay_database.database.read_transaction() as reader:
+        configuration = await configuration_store.load_configuration(reader, actor.organization)
         scoring_frame = build_frame(
             configuration.playbooks[world.playbook.key], world.as_of, world.known_at
         )
         return await evidence_query.read_snapshot(
-            connection,
+            reader,
             actor.organization,
             PlaybookIndex(configuration, world.playbook.key),
             scoring_frame,
@@ -218,7 +218,10 @@ def to_nouns(world: World) -> list[Resource]:
     return [
         to_policy(world.policy),
         *(organization.Team(t.key, t.key, t.function, to_fixed_point(t.size)) for t in world.teams),
-        *(sources.Source(key, key) for key in sorted({e.source for e in world.events})),
+        *(
+            sources.Source(source_key, source_key)
+            for source_key in sorted({e.source for e in world.events})
+        ),
         *map(to_metric, world.metrics),
         *(
             offerings.Offering(o.key, o.key, o.available_from, o.retired_on)
@@ -251,7 +254,10 @@ def to_nouns(world: World) -> list[Resource]:
 
 def to_policy(policy: Policy) -> organization.Policy:
     return organization.Policy(
-        weights={name: to_fixed_point(weight) for name, weight in policy.weights.items()},
+        weights={
+            component_name: to_fixed_point(weight)
+            for component_name, weight in policy.weights.items()
+        },
         focus_days=policy.focus_days,
         minimum_events=policy.minimum_events,
         required_functions=policy.required_functions,

@@ -135,9 +135,11 @@ def build_objectives(
     for playbook in other_playbooks:
         for number in range(2):
             rng = seeded_random.create_random("elsewhere", number)
-            key = f"elsewhere-{number}"
+            objective_key = f"elsewhere-{number}"
             objectives.append(
-                Objective(key, playbook.key, rng.choice(POSITIVE_NUMBERS), rng.choice(STATES))
+                Objective(
+                    objective_key, playbook.key, rng.choice(POSITIVE_NUMBERS), rng.choice(STATES)
+                )
             )
     return tuple(objectives)
 
@@ -210,12 +212,14 @@ def build_policy(rng: Random) -> Policy:
 def build_offerings(rng: Random) -> tuple[Offering, ...]:
     """Build up to three offerings, some with a late start or an early end."""
     offerings = []
-    for key in rng.sample(["onboarding", "legacy", "support"], rng.choice([0, 1, 2, 2, 3])):
+    for offering_key in rng.sample(
+        ["onboarding", "legacy", "support"], rng.choice([0, 1, 2, 2, 3])
+    ):
         available_from = FIRST_DAY + timedelta(days=rng.randint(-5, 12))
         retired_on = (
             available_from + timedelta(days=rng.randint(1, 15)) if rng.random() < 0.5 else None
         )
-        offerings.append(Offering(key, available_from, retired_on))
+        offerings.append(Offering(offering_key, available_from, retired_on))
     return tuple(offerings)
 
 

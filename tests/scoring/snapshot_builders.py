@@ -34,7 +34,7 @@ PLAYBOOK = Playbook("q4", "Q4", "", FIRST_DAY, LAST_DAY, state="published", revi
 
 def make_configuration(*resources: Resource) -> Configuration:
     """Return a configuration of the resources, with a default playbook and policy."""
-    tables: dict[str, Any] = {name: {} for name in TABLE_NAMES.values()}
+    tables: dict[str, Any] = {table_name: {} for table_name in TABLE_NAMES.values()}
     for resource in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *resources):
         tables[TABLE_NAMES[resource.kind]][resource.key] = resource
     return Configuration(**tables)
@@ -212,7 +212,9 @@ def resource_lists(draw) -> list[Resource]:
             Offering("here", "Here", FIRST_DAY),
             Offering("gone", "Gone", date(2026, 10, 20), date(2026, 11, 5)),
         ]
-    policy = {name: draw(st.integers(0, 5)) * FIXED_SCALE for name in Policy().weights}
+    policy = {
+        component_name: draw(st.integers(0, 5)) * FIXED_SCALE for component_name in Policy().weights
+    }
     return [
         *resources,
         Policy(
@@ -318,26 +320,29 @@ def scale_weights(snapshot: Snapshot, factor: int) -> Snapshot:
     configuration = snapshot.configuration
     policy = replace(
         configuration.policy,
-        weights={name: weight * factor for name, weight in configuration.policy.weights.items()},
+        weights={
+            component_name: weight * factor
+            for component_name, weight in configuration.policy.weights.items()
+        },
     )
     scaled = replace(
         configuration,
         policies={"policy": policy},
         teams={
-            key: replace(resource, size=resource.size * factor)
-            for key, resource in configuration.teams.items()
+            noun_key: replace(resource, size=resource.size * factor)
+            for noun_key, resource in configuration.teams.items()
         },
         objectives={
-            key: replace(resource, priority=resource.priority * factor)
-            for key, resource in configuration.objectives.items()
+            noun_key: replace(resource, priority=resource.priority * factor)
+            for noun_key, resource in configuration.objectives.items()
         },
         responsibilities={
-            key: replace(resource, share=resource.share * factor)
-            for key, resource in configuration.responsibilities.items()
+            noun_key: replace(resource, share=resource.share * factor)
+            for noun_key, resource in configuration.responsibilities.items()
         },
         key_results={
-            key: replace(resource, weight=resource.weight * factor)
-            for key, resource in configuration.key_results.items()
+            noun_key: replace(resource, weight=resource.weight * factor)
+            for noun_key, resource in configuration.key_results.items()
         },
     )
     return replace(snapshot, playbook_index=PlaybookIndex(scaled, "q4"))

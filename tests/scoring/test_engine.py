@@ -33,7 +33,12 @@ property_settings = settings(max_examples=40)
 
 
 def make_policy(**weights: int) -> Policy:
-    return Policy({name: weights.get(name, 0) * FIXED_SCALE for name in COMPONENTS})
+    return Policy(
+        {
+            component_name: weights.get(component_name, 0) * FIXED_SCALE
+            for component_name in COMPONENTS
+        }
+    )
 
 
 def shuffle_snapshot(snapshot: Snapshot, seed: int) -> Snapshot:
@@ -55,7 +60,10 @@ def shuffle_snapshot(snapshot: Snapshot, seed: int) -> Snapshot:
     )
     shuffled_configuration = replace(
         configuration,
-        **{name: dict(shuffle(getattr(configuration, name).items())) for name in names},
+        **{
+            table_name: dict(shuffle(getattr(configuration, table_name).items()))
+            for table_name in names
+        },
     )
     return replace(
         snapshot,
@@ -358,7 +366,10 @@ def test_a_team_that_falls_silent_never_raises_what_was_proven_of_work(
     snapshot: Snapshot, silent_team: str, component: str
 ):
     # Only work is removed. The attainments are fixed, as the law of productivity requires.
-    policy = {name: FIXED_SCALE if name == component else 0 for name in COMPONENTS}
+    policy = {
+        component_name: FIXED_SCALE if component_name == component else 0
+        for component_name in COMPONENTS
+    }
     configuration = replace(
         snapshot.configuration,
         policies={"policy": replace(snapshot.configuration.policy, weights=policy)},

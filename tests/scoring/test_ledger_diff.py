@@ -11,8 +11,14 @@ LEDGERS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1), max_size=6
 
 def make_losses(points_by_objective: dict[str, float]) -> list[Loss]:
     return [
-        Loss("outcomes", "unmeasured", points, UnmeasuredObjective(SCOPE, key), objective=key)
-        for key, points in points_by_objective.items()
+        Loss(
+            "outcomes",
+            "unmeasured",
+            points,
+            UnmeasuredObjective(SCOPE, objective_key),
+            objective=objective_key,
+        )
+        for objective_key, points in points_by_objective.items()
     ]
 
 

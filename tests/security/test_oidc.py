@@ -80,8 +80,8 @@ def make_hostile_tokens(signer: TokenIssuer) -> dict[str, str]:
 
 
 async def test_a_valid_token_identifies_its_user_with_any_signing_key(signer):
-    for key in signer.keys:
-        claims = await make_issuer(signer).verify_token(signer.sign_token(key))
+    for key_id in signer.keys:
+        claims = await make_issuer(signer).verify_token(signer.sign_token(key_id))
         assert (claims["sub"], claims["sightline_organization"]) == ("user-7", "acme")
     access_token = signer.sign_token(scope=None, headers={"typ": "at+jwt"})
     assert (await make_issuer(signer).verify_token(access_token))["sub"] == "user-7"

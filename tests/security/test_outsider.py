@@ -148,8 +148,8 @@ def build_example_request(operation: dict[str, Any], names: dict[str, str]) -> d
     body = media["examples"]["example"]["value"]
     if isinstance(body, dict):
         body = {
-            name: names.get(name, value) if isinstance(value, str) else value
-            for name, value in body.items()
+            member_name: names.get(member_name, value) if isinstance(value, str) else value
+            for member_name, value in body.items()
         }
     return {
         "content": body if isinstance(body, str) else json.dumps(body),
@@ -197,8 +197,10 @@ def run_attacked_service(service_url: str) -> Iterator[AttackedService]:
     async def create_organizations() -> list[str]:
         names = (MARKER, "other")
         admin_keys = [
-            await organizations.create_organization(app.state.service, Organization(name, name))
-            for name in names
+            await organizations.create_organization(
+                app.state.service, Organization(organization_key, organization_key)
+            )
+            for organization_key in names
         ]
         await app.state.service.database.close()
         return admin_keys
@@ -280,9 +282,9 @@ def get_path_names(target: AttackedService, path: str) -> dict[str, str]:
 def strip_request_details(reply: httpx.Response) -> object:
     """Return a problem without the parts that identify the request."""
     problem = {
-        name: value
-        for name, value in reply.json().items()
-        if name not in ("instance", "request_id")
+        member_name: value
+        for member_name, value in reply.json().items()
+        if member_name not in ("instance", "request_id")
     }
     return {**problem, "detail": re.sub("'[a-z0-9/-]+'", "?", str(problem["detail"]))}
 
@@ -419,7 +421,8 @@ def read_recorded_state(target: AttackedService) -> list[object]:
         for path in ("/v1/events", "/v1/metrics", "/v1/alignment", "/v1/journal")
     ]
     return [
-        {name: value for name, value in reply.items() if name != "version"} for reply in replies
+        {member_name: value for member_name, value in reply.items() if member_name != "version"}
+        for reply in replies
     ]
 
 

@@ -48,8 +48,8 @@ def test_a_quota_of_zero_limits_nobody():
 def test_the_number_of_callers_is_bounded_and_idle_callers_are_evicted(monkeypatch):
     monkeypatch.setattr(rate_limiter, "MAX_TRACKED_CALLERS", 3)
     limiter = RateLimiter("address", 2)
-    for name in "abcdef":
-        assert limiter.acquire(name, NOW).is_allowed
+    for caller in "abcdef":
+        assert limiter.acquire(caller, NOW).is_allowed
     assert len(limiter._arrival_times) == 3
     assert limiter.acquire("g", now_plus(minutes=2)).is_allowed
     assert set(limiter._arrival_times) == {"g"}

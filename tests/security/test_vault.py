@@ -35,11 +35,11 @@ def test_a_moved_secret_does_not_open():
 
 
 def test_a_tampered_secret_does_not_open():
-    head, name, text = make_vault(k1=FIRST_KEY).seal("secret", "x").split(".")
+    head, key_id, text = make_vault(k1=FIRST_KEY).seal("secret", "x").split(".")
     raw = bytearray(base64.b64decode(text))
     raw[-1] ^= 1
     with pytest.raises(UnavailableError):
-        make_vault(k1=FIRST_KEY).open(f"{head}.{name}.{base64.b64encode(raw).decode()}", "x")
+        make_vault(k1=FIRST_KEY).open(f"{head}.{key_id}.{base64.b64encode(raw).decode()}", "x")
 
 
 def test_a_secret_opens_as_long_as_its_key_is_configured():
@@ -93,13 +93,13 @@ def test_an_invalid_key_list_is_rejected(text: str):
 
 
 def test_an_api_key_is_seventy_characters_of_its_alphabet():
-    text, name, secret = vault.generate_api_key()
-    assert (len(text), len(name), len(secret)) == (70, 11, 43)
-    assert text == "sightline_" + name + secret + vault.compute_checksum(
-        "sightline_" + name + secret
+    text, public_part, secret = vault.generate_api_key()
+    assert (len(text), len(public_part), len(secret)) == (70, 11, 43)
+    assert text == "sightline_" + public_part + secret + vault.compute_checksum(
+        "sightline_" + public_part + secret
     )
     assert set(text.removeprefix("sightline_")) <= set(BASE62_ALPHABET)
-    assert vault.split_api_key(text) == (name, secret)
+    assert vault.split_api_key(text) == (public_part, secret)
     assert vault.generate_api_key()[0] != text
 
 

@@ -152,11 +152,11 @@ def list_public_functions(module: ModuleType) -> dict[str, CodeType]:
     """Return the module's public functions that use the database, by name."""
     short = module.__name__.removeprefix("app.store.")
     return {
-        f"{short}.{name}": function.__code__
-        for name, function in vars(module).items()
+        f"{short}.{function_name}": function.__code__
+        for function_name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__
-        and not name.startswith("_")
+        and not function_name.startswith("_")
         and (
             inspect.iscoroutinefunction(function)
             or inspect.isasyncgenfunction(function)
@@ -291,8 +291,8 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
     )
     for _ in range(5):
         await metric_restatement_service.run_step(service, actor.organization)
-    async with service.database.read_transaction() as connection:
-        await metric_restatement_store.load_progress(connection, actor.organization)
+    async with service.database.read_transaction() as reader:
+        await metric_restatement_store.load_progress(reader, actor.organization)
     await metric_restatement_service.finish_restatement(service, actor.organization)
     await replay_service.replay_deliveries(service, actor, "hubspot", None, fail_on_read)  # type: ignore[arg-type]  # never returns
     new_mapping = {"value": {"property": "other"}}
@@ -327,57 +327,55 @@ async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
     )
     await organizations.find_organization(service, "acme")
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    async with service.database.read_transaction() as connection:
-        current_configuration = await configuration_store.load_configuration(
-            connection, organization
-        )
-        for name in (field.name for field in fields(EventFilter)):
-            required_fields = {"off_playbook": "q4"} if name == "other_playbook" else {}
+    async with service.database.read_transaction() as reader:
+        current_configuration = await configuration_store.load_configuration(reader, organization)
+        for filter_name in (field.name for field in fields(EventFilter)):
+            required_fields = {"off_playbook": "q4"} if filter_name == "other_playbook" else {}
             event_filter = replace(
                 EventFilter(**required_fields),  # type: ignore[arg-type]  # a field of it
-                **{name: getattr(EVERY_FILTER, name)},
+                **{filter_name: getattr(EVERY_FILTER, filter_name)},
             )
             await event_queries.list_events(
-                connection, organization, current_configuration, event_filter, None, 9
+                reader, organization, current_configuration, event_filter, None, 9
             )
         await event_queries.list_events(
-            connection, organization, current_configuration, EVERY_FILTER, (now, uuid4()), 9
+            reader, organization, current_configuration, EVERY_FILTER, (now, uuid4()), 9
         )
         for kind in configuration_store.ROW_CLASSES:
             for stored in await configuration_store.list_resources(
-                connection, organization, ResourceFilter(kind, include_archived=True), None, 9
+                reader, organization, ResourceFilter(kind, include_archived=True), None, 9
             ):
                 await configuration_store.find_resource(
-                    connection, organization, kind, stored.resource.key
+                    reader, organization, kind, stored.resource.key
                 )
                 after = stored.resource.key if configuration_store.key_columns(kind) else None
                 await configuration_store.list_resources(
-                    connection, organization, ResourceFilter(kind), after, 9
+                    reader, organization, ResourceFilter(kind), after, 9
                 )
         objectives_of_playbook = ResourceFilter("objective", {"playbook": "q4"})
         await configuration_store.list_resources(
-            connection, organization, objectives_of_playbook, None, 9
+            reader, organization, objectives_of_playbook, None, 9
         )
         for journal_filter in (JournalFilter(), JournalFilter("team", "ops", "tester", DAY, DAY)):
-            await journal.list_journal_records(connection, organization, journal_filter, (9, 9), 9)
+            await journal.list_journal_records(reader, organization, journal_filter, (9, 9), 9)
         (candidate, *_) = await deliveries.list_deliveries(
-            connection, organization, "hubspot", "processed", (now, uuid4()), 9
-        ) or (await deliveries.list_deliveries(connection, organization, "hubspot", None, None, 9))
-        await deliveries.find_delivery(connection, organization, "hubspot", candidate.uid)
-        await api_keys_store.list_api_keys(connection, organization, (now, "x"), 9)
-        await metric_counts.count_by_metric(connection, organization, ["arr"])
-        await organization_version.current_version(connection, organization)
+            reader, organization, "hubspot", "processed", (now, uuid4()), 9
+        ) or (await deliveries.list_deliveries(reader, organization, "hubspot", None, None, 9))
+        await deliveries.find_delivery(reader, organization, "hubspot", candidate.uid)
+        await api_keys_store.list_api_keys(reader, organization, (now, "x"), 9)
+        await metric_counts.count_by_metric(reader, organization, ["arr"])
+        await organization_version.current_version(reader, organization)
     await migrations.current_revision(service.database)
 
 
 async def maintain_organization(harness: ServiceHarness, actor: Actor) -> None:
     """Issue, use and revoke keys; check and rebuild roll-ups; erase subjects."""
     service = harness.service
-    key, text = await api_keys_service.issue_key(
+    issued_key, text = await api_keys_service.issue_key(
         service, actor, IssueKey("mine", frozenset({"read"}), "sales", "billing")
     )
     await authentication.authenticate_key(service, text)
-    await api_keys_service.revoke_key(service, actor, key.id)
+    await api_keys_service.revoke_key(service, actor, issued_key.id)
     await rollup_check.list_organizations(service)
     await rollup_check.count_rollup_differences(service, actor.organization)
     await rollup_check.count_journal_differences(service, actor.organization)
@@ -410,8 +408,8 @@ async def test_every_statement_stays_within_its_organization_and_runs_on_citus(d
         ):
             await run_scenario(harness)
             await organizations.delete_organization(harness.service, "acme", lambda _: None)
-            async with harness.service.database.write_transaction() as connection:
-                await privileges.grant_service(connection, None)
+            async with harness.service.database.write_transaction() as writer:
+                await privileges.grant_service(writer, None)
     assert (
         sorted(
             {

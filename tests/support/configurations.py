@@ -196,7 +196,7 @@ def valid_documents(draw: st.DrawFn) -> Document:
     numbers = st.integers(1, 30)
     windows = st.none() | st.dates(FIRST_DAY, LAST_DAY)
     key_results: list[Resource] = []
-    for key in key_result_keys:
+    for drawn_key in key_result_keys:
         starts_on = draw(windows)
         ends_on = draw(windows)
         if starts_on is not None and ends_on is not None:
@@ -205,9 +205,9 @@ def valid_documents(draw: st.DrawFn) -> Document:
         target = draw(numbers) * SCALE
         key_results.append(
             make_key_result(
-                key,
+                drawn_key,
                 objective=objective_key,
-                metric=f"m-{key}",
+                metric=f"m-{drawn_key}",
                 target=target,
                 starts_on=starts_on,
                 ends_on=ends_on,
@@ -229,18 +229,22 @@ def valid_documents(draw: st.DrawFn) -> Document:
     return Document(
         make_playbook(ends_on=LAST_DAY),
         teams=locate_nouns(
-            "teams", [Team(key, key, "any", draw(numbers) * SCALE) for key in team_keys]
+            "teams",
+            [Team(drawn_key, drawn_key, "any", draw(numbers) * SCALE) for drawn_key in team_keys],
         ),
         metrics=locate_nouns(
             "metrics",
             [
-                make_metric(f"m-{key}", aggregation=draw(st.sampled_from(AGGREGATIONS)))
-                for key in key_result_keys
+                make_metric(f"m-{drawn_key}", aggregation=draw(st.sampled_from(AGGREGATIONS)))
+                for drawn_key in key_result_keys
             ],
         ),
         objectives=locate_nouns(
             "objectives",
-            [Objective(key, "q4", key, parent=parents[key]) for key in objective_order],
+            [
+                Objective(drawn_key, "q4", drawn_key, parent=parents[drawn_key])
+                for drawn_key in objective_order
+            ],
         ),
         responsibilities=locate_nouns(
             "responsibilities",

@@ -21,8 +21,8 @@ async def execute_statements(url: str, *statements: str) -> list[object]:
     scalars: list[object] = []
     try:
         for statement in statements:
-            async with database.write_transaction() as connection:
-                executed = await connection.execute(text(statement))
+            async with database.write_transaction() as writer:
+                executed = await writer.execute(text(statement))
                 scalars += list(executed.scalars()) if executed.returns_rows else []
     finally:
         await database.close()
@@ -32,8 +32,8 @@ async def execute_statements(url: str, *statements: str) -> list[object]:
 async def grant_service_role(url: str, role: str | None) -> list[str]:
     database = connect(url)
     try:
-        async with database.write_transaction() as connection:
-            return await privileges.grant_service(connection, role)
+        async with database.write_transaction() as writer:
+            return await privileges.grant_service(writer, role)
     finally:
         await database.close()
 

@@ -153,10 +153,10 @@ class PostgresqlServer:
 
     def acquire_database(self) -> str:
         """Return the name of an unused migrated database."""
-        name, future = self._next_database
+        database_name, future = self._next_database
         self._administrator.wait_for(future)
         self._next_database = self._prepare_database()
-        return name
+        return database_name
 
     def get_database_url(self, name: str) -> str:
         """Return the URL of the database."""
@@ -172,14 +172,16 @@ class PostgresqlServer:
         self._administrator.close()
 
     def _prepare_database(self) -> "tuple[str, Future[None]]":
-        name = next(self._database_names)
-        return name, self._administrator.create_database(name, self._template)
+        database_name = next(self._database_names)
+        return database_name, self._administrator.create_database(database_name, self._template)
 
     def _create_template(self) -> str:
-        name = f"sightline_template_{os.getpid()}"
-        self._administrator.wait_for(self._administrator.create_database(name, "template0"))
-        migrate(self._administrator.get_database_url(name))
-        return name
+        template_name = f"sightline_template_{os.getpid()}"
+        self._administrator.wait_for(
+            self._administrator.create_database(template_name, "template0")
+        )
+        migrate(self._administrator.get_database_url(template_name))
+        return template_name
 
 
 def _start_server() -> str:

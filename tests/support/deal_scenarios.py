@@ -159,8 +159,8 @@ def encode_hubspot_step(step: DealStep) -> bytes:
         "amount": "" if step.value is None else str(step.value),
     }
     elements = [
-        make_element("propertyChange", propertyName=name, propertyValue=value)
-        for name, value in properties.items()
+        make_element("propertyChange", propertyName=property_name, propertyValue=value)
+        for property_name, value in properties.items()
     ]
     if step.verb == "created":
         elements.insert(0, make_element("creation"))
@@ -210,7 +210,9 @@ def encode_pipedrive_step(step: DealStep) -> bytes:
     deal = None if action == "delete" else build_pipedrive_deal(step, to_iso_format)
     previous = None if step.previous is None else build_pipedrive_deal(step.previous, to_iso_format)
     changed_fields = {
-        name: value for name, value in (previous or {}).items() if (deal or {}).get(name) != value
+        field_name: value
+        for field_name, value in (previous or {}).items()
+        if (deal or {}).get(field_name) != value
     }
     if step.verb == "restored":
         changed_fields |= {"is_deleted": True}
@@ -311,7 +313,7 @@ def encode_salesforce_change_step(step: DealStep) -> bytes:
     }
     previous = step.previous or step
     is_changed = {"Amount": previous.value != step.value, "StageName": previous.stage != step.stage}
-    changed_fields = [name for name in is_changed if is_changed[name]]
+    changed_fields = [field_name for field_name in is_changed if is_changed[field_name]]
     header = {
         "entityName": "Opportunity",
         "recordIds": [to_salesforce_id(step.deal)],
@@ -324,8 +326,10 @@ def encode_salesforce_change_step(step: DealStep) -> bytes:
         "nulledFields": [],
     }
     sent_fields = {
-        name: value if name in changed_fields or kind in ("CREATE", "UNDELETE") else None
-        for name, value in fields.items()
+        field_name: value
+        if field_name in changed_fields or kind in ("CREATE", "UNDELETE")
+        else None
+        for field_name, value in fields.items()
     }
     return to_json_bytes({"payload": {"ChangeEventHeader": header, **sent_fields}})
 

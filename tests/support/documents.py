@@ -45,7 +45,7 @@ class Block:
     shows_problem: bool  # the reply on the page, which is the next block, is a problem document
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where the block starts."""
         return f"{self.page}:{self.line}"
 
@@ -58,7 +58,8 @@ def list_documents() -> list[Path]:
 def read_blocks(path: Path) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
     text = path.read_text(encoding="utf-8")
-    blocks, end = [], 0
+    blocks: list[Block] = []
+    end = 0
     for match in FENCE.finditer(text):
         lead = text[end : match.start()]
         mark = NOT_EXECUTED.fullmatch(lead.rstrip().rpartition("\n")[2].strip())
@@ -66,7 +67,8 @@ def read_blocks(path: Path) -> list[Block]:
         body = re.sub(rf"^{match[1]}", "", match[3], flags=re.MULTILINE)
         line = text.count("\n", 0, match.start()) + 1
         page = path.relative_to(ROOT).as_posix()
-        reason, file = mark[1] if mark else None, saved[1] if saved else None
+        reason = mark[1] if mark else None
+        file = saved[1] if saved else None
         reply = FENCE.match(text, match.end() + len("\n\n"))
         shows_problem = reply is not None and reply[3].startswith('{"type": "/problems/')
         blocks.append(Block(page, line, match[2], body, reason, file, shows_problem))
@@ -83,7 +85,8 @@ def find_free_port() -> int:
 
 def move_to_today(text: str) -> str:
     """Replace the days of a text: the playbook's window by one around today, others by today."""
-    start, end = TODAY - timedelta(days=40), TODAY + timedelta(days=40)
+    start = TODAY - timedelta(days=40)
+    end = TODAY + timedelta(days=40)
     text = re.sub(r"starts_on: \S+", f"starts_on: {start:%Y/%m/%d}", text)
     text = re.sub(r"ends_on: \S+", f"ends_on: {end:%Y/%m/%d}", text)
     text = re.sub(r"\b20\d\d-\d\d-\d\d(?=[T\"'&\s,}]|$)", str(TODAY), text)
@@ -109,7 +112,8 @@ class Newcomer:
     """A reader in an empty folder, with `sightline` and the samples of the repository."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, find_free_port()
+        self.folder = folder
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.server: subprocess.Popen[bytes] | None = None
         self.executed: list[str] = []
@@ -133,9 +137,9 @@ class Newcomer:
                 text = move_to_today(block.text)
                 script += f"cat > {block.file} <<'END_OF_FILE'\n{text}END_OF_FILE\n"
             elif block.language == "sh" and block.reason is None:
-                self.executed.append(block.place)
+                self.executed.append(block.location)
                 before, after, serves = split_at_service(f"\n{block.text}")
-                script += f"echo '== {block.place}' >&2\nrefuses={block.shows_problem:d}\n"
+                script += f"echo '== {block.location}' >&2\nrefuses={block.shows_problem:d}\n"
                 script += f"{move_to_today(before)}\n"
                 if serves and self.server is None:
                     self._export_key(self.run(script))

@@ -93,9 +93,9 @@ class EvidenceLookup:
                 parameters.keys() == {"objective", "as_of"}
                 and parameters["objective"] in configuration.objectives
             )
-        resource, key, subresource = segments
+        resource, resource_key, subresource = segments
         parents = {"playbooks": configuration.playbooks, "objectives": configuration.objectives}
-        return key in parents[resource] and (resource, subresource) in {
+        return resource_key in parents[resource] and (resource, subresource) in {
             ("playbooks", "signoffs"),
             ("playbooks", "contributions"),
             ("objectives", "responsibilities"),

@@ -13,7 +13,7 @@ VERBS = frozenset(
     Eliminate Emit Empty Enable Encode Encrypt End Enforce Enqueue Ensure Enter Erase Escape
     Estimate Evaluate Evict Examine Exclude Execute Exempt Exit Expand Expect Expire Explain
     Export Expose Extend Extract Fail Feed Fetch Fill Filter Finalize Find Finish Fix Flatten
-    Flush Fold Follow Force Forget Format Forward Free Freeze Gather Generate Get Give Grant
+    Flush Fold Follow Force Forget Fork Format Forward Free Freeze Gather Generate Get Give Grant
     Group Guard Guess Handle Hash Hide Hold Identify Ignore Import Include Increment Indent
     Index Infer Ingest Initialize Inject Inline Insert Inspect Install Interpret Introduce
     Invalidate Invert Invite Isolate Issue Iterate Join Keep Label Leave Let Limit Link List

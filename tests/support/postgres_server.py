@@ -153,8 +153,8 @@ def _launch_server(programs: Path, folders: list[Path], lock: Path) -> str:
     )
     settings = [
         argument
-        for name, value in SERVER_SETTINGS.items()
-        for argument in ("-c", f"{name}={value}")
+        for setting_name, value in SERVER_SETTINGS.items()
+        for argument in ("-c", f"{setting_name}={value}")
     ]
     command = [str(programs / "postgres"), "-D", str(data_folder), "-k", str(folder), *settings]
     folders_to_delete = os.pathsep.join(map(str, [*folders, lock.parent]))

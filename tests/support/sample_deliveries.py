@@ -44,8 +44,10 @@ def read_changes(
 ) -> tuple[Change, ...]:
     """Translate the samples to changes. Check that nothing is rejected."""
     changes: list[Change] = []
-    for name in names:
-        translation = translate_body(connector, read_sample(connector.name, name), account, mapping)
+    for file_name in names:
+        translation = translate_body(
+            connector, read_sample(connector.name, file_name), account, mapping
+        )
         assert translation.rejects == ()
         changes += translation.changes
     return tuple(changes)

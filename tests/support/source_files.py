@@ -137,4 +137,6 @@ def list_repository_files() -> list[Path]:
     file_names = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    return [ROOT / name for name in file_names if name and (ROOT / name).is_file()]
+    return [
+        ROOT / file_name for file_name in file_names if file_name and (ROOT / file_name).is_file()
+    ]

@@ -137,17 +137,17 @@ def find_tables(block: Sequence[str]) -> list[tuple[str, str, int]]:
             position + 1 < len(block) and block[position + 1] == "(" and token != "into"
         ):
             continue
-        name = block[position]
+        table_name = block[position]
         next_tokens = block[position + 1 : position + 3]
         alias = (
             next_tokens[1]
             if next_tokens[:1] == ["as"] and len(next_tokens) > 1
             else next_tokens[0]
             if next_tokens
-            else name
+            else table_name
         )
         is_alias = re.fullmatch(r"[a-z_]\w*", alias) and alias not in NON_ALIAS_KEYWORDS
-        tables.append((name, alias if is_alias else name, position))
+        tables.append((table_name, alias if is_alias else table_name, position))
     return tables
 
 
@@ -176,7 +176,7 @@ def find_tenant_violations(statement: str) -> list[str]:
     violations = []
     for block in split_queries(tokenize_sql(statement)):
         tables = [table for table in find_tables(block) if table[0] in TENANT_TABLES]
-        for name, alias, position in tables:
+        for table_name, alias, position in tables:
             names = {f"{alias}.organization_id"} | (
                 {"organization_id"} if len(tables) == 1 else set()
             )
@@ -184,7 +184,7 @@ def find_tenant_violations(statement: str) -> list[str]:
             if not (
                 inserts_tenant(block, position) if is_insert else has_tenant_condition(block, names)
             ):
-                violations.append(f"{name} as {alias}")
+                violations.append(f"{table_name} as {alias}")
     return violations
 
 

@@ -33,12 +33,16 @@ class TokenIssuer:
 
     def build_key_set(self) -> dict[str, Any]:
         public_keys: list[dict[str, Any]] = []
-        for name, key in self.keys.items():
-            if isinstance(key, rsa.RSAPrivateKey):
-                public_key = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        for key_id, private_key in self.keys.items():
+            if isinstance(private_key, rsa.RSAPrivateKey):
+                public_key = jwt.algorithms.RSAAlgorithm.to_jwk(
+                    private_key.public_key(), as_dict=True
+                )
             else:
-                public_key = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-            public_keys.append({**public_key, "kid": name, "use": "sig"})
+                public_key = jwt.algorithms.ECAlgorithm.to_jwk(
+                    private_key.public_key(), as_dict=True
+                )
+            public_keys.append({**public_key, "kid": key_id, "use": "sig"})
         return {"keys": [*public_keys, {"kty": "oct", "kid": "o1", "k": "AAAA"}, "nonsense"]}
 
     def build_claims(self, **overrides: Any) -> dict[str, Any]:
@@ -53,7 +57,7 @@ class TokenIssuer:
             "sightline_organization": "acme",
             **overrides,
         }
-        return {name: value for name, value in claims.items() if value is not None}
+        return {claim_name: value for claim_name, value in claims.items() if value is not None}
 
     def sign_token(
         self, key: str = "r1", *, headers: dict[str, Any] | None = None, **claims: Any

@@ -31,7 +31,8 @@ sys.exit(connection.recv(1)[0])
 
 def start_server(folder: Path) -> tuple[Path, subprocess.Popen[bytes]]:
     """Start the server. Return the folder of its client, for the path, and the process."""
-    programs, address = folder / "bin", folder / "command.socket"
+    programs = folder / "bin"
+    address = folder / "command.socket"
     programs.mkdir()
     client = programs / "sightline"
     client.write_text(CLIENT.format(python=sys.executable, address=str(address)), encoding="utf-8")

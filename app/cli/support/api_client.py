@@ -25,15 +25,15 @@ def call_api(  # Any: JSON values
 
     Raises: CommandError with the service's problem document, or when no key is set.
     """
-    key = os.environ.get("SIGHTLINE_API_KEY", "")
-    if not key:
+    api_key = os.environ.get("SIGHTLINE_API_KEY", "")
+    if not api_key:
         raise command_error("unauthorized", "Set SIGHTLINE_API_KEY to an API key of the service.")
-    if not key.isascii() or not key.isprintable():
+    if not api_key.isascii() or not api_key.isprintable():
         raise command_error("unauthorized", "SIGHTLINE_API_KEY is not an API key.")
     headers = None if content is None else {"Content-Type": "application/json"}
     url = os.environ.get("SIGHTLINE_URL", DEFAULT_URL).rstrip("/")
     with httpx.Client(
-        base_url=url, timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {key}"}
+        base_url=url, timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {api_key}"}
     ) as client:
         try:
             response = client.request(

@@ -76,8 +76,8 @@ class ConsoleLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record. Only a traceback takes more than one line."""
         extra = [
-            f"{name}={_escape_control_characters(member)}"
-            for name, member in _extra_fields(record).items()
+            f"{attribute_name}={_escape_control_characters(member)}"
+            for attribute_name, member in _extra_fields(record).items()
             if member is not None
         ]
         line = " ".join(
@@ -103,7 +103,9 @@ def _format_second(seconds: int) -> str:
 
 def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
     return {
-        name: member for name, member in record.__dict__.items() if name not in STANDARD_ATTRIBUTES
+        attribute_name: member
+        for attribute_name, member in record.__dict__.items()
+        if attribute_name not in STANDARD_ATTRIBUTES
     }
 
 

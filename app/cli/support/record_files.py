@@ -65,7 +65,9 @@ def _read_table(file: Path, text: str) -> list[Record | str]:
             "its columns must be parted by commas, semicolons or tabs."
         )
         raise command_error("invalid-input", detail)
-    repeated_column = next((name for name in headings if name and headings.count(name) > 1), None)
+    repeated_column = next(
+        (heading for heading in headings if heading and headings.count(heading) > 1), None
+    )
     if repeated_column is not None:
         raise command_error("invalid-input", f"{file} has two columns '{repeated_column}'.")
     rows = csv.reader(StringIO(text, newline=""), delimiter=best_separator, strict=True)
@@ -75,7 +77,7 @@ def _read_table(file: Path, text: str) -> list[Record | str]:
 def _row_to_record(headings: Sequence[str], row: Sequence[str]) -> Record | str:
     if len(row) != len(headings):
         return f"It has {len(row)} cells, and the heading has {len(headings)}."
-    return {name: cell for name, cell in zip(headings, row, strict=True) if name}
+    return {heading: cell for heading, cell in zip(headings, row, strict=True) if heading}
 
 
 def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> list[Record | str]:
@@ -84,12 +86,16 @@ def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> l
     Raises: CommandError for a malformed `column=property`, and for a column that no record has.
     """
     names = dict(column.partition("=")[::2] for column in columns)
-    malformed = next((heading for heading, name in names.items() if not heading or not name), None)
+    malformed = next(
+        (heading for heading, column_name in names.items() if not heading or not column_name), None
+    )
     if malformed is not None:
         raise command_error(
             "invalid-input", f"--column '{malformed}' must be like 'Deal Stage=dealstage'."
         )
-    present = {name for record in records if not isinstance(record, str) for name in record}
+    present = {
+        column_name for record in records if not isinstance(record, str) for column_name in record
+    }
     missing = next((heading for heading in names if records and heading not in present), None)
     if missing is not None:
         raise command_error(
@@ -98,7 +104,7 @@ def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> l
     return [
         record
         if isinstance(record, str)
-        else {names.get(name, name): cell for name, cell in record.items()}
+        else {names.get(column_name, column_name): cell for column_name, cell in record.items()}
         for record in records
     ]
 
@@ -106,8 +112,8 @@ def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> l
 def normalize_dates(record: Record, date_order: DateOrder) -> Record:
     """Return the record with its dates in ISO form. Other values do not change."""
     return {
-        name: _normalize_day(cell, date_order) if isinstance(cell, str) else cell
-        for name, cell in record.items()
+        column_name: _normalize_day(cell, date_order) if isinstance(cell, str) else cell
+        for column_name, cell in record.items()
     }
 
 
@@ -130,7 +136,16 @@ def has_ambiguous_day(record: Record) -> bool:
 
 def record_id(record: Record) -> str:
     """Return the record's id, or an empty text if it has none."""
-    return str(next((record[name] for name in RECORD_ID_PROPERTIES if name in record), ""))[:100]
+    return str(
+        next(
+            (
+                record[property_name]
+                for property_name in RECORD_ID_PROPERTIES
+                if property_name in record
+            ),
+            "",
+        )
+    )[:100]
 
 
 def missing_properties(
@@ -142,9 +157,9 @@ def missing_properties(
         record["properties"] for record in readable if isinstance(record.get("properties"), dict)
     ]
     return [
-        name
-        for name in read_properties
-        if not any(_has_property(record, name) for record in (*readable, *nested))
+        property_name
+        for property_name in read_properties
+        if not any(_has_property(record, property_name) for record in (*readable, *nested))
     ]
 
 
@@ -154,11 +169,16 @@ def _has_property(record: Record, name: str) -> bool:
 
 def unread_columns(records: Sequence[Record | str], read_properties: Collection[str]) -> list[str]:
     """Return the columns that the mapping does not read."""
-    read_names = {name.removeprefix("/") for name in read_properties} | {
+    read_names = {column_name.removeprefix("/") for column_name in read_properties} | {
         *read_properties,
         *RECORD_ID_PROPERTIES,
         "line_items",
         "properties",
     }
-    columns = {name: None for record in records if not isinstance(record, str) for name in record}
-    return [name for name in columns if name not in read_names]
+    columns = {
+        column_name: None
+        for record in records
+        if not isinstance(record, str)
+        for column_name in record
+    }
+    return [column_name for column_name in columns if column_name not in read_names]

@@ -35,16 +35,16 @@ class CoreSchemaLoader(yaml.SafeLoader):
         Raises: yaml.constructor.ConstructorError for a key that is not a text or is repeated.
         """
         seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:str":
+        for key_node, _ in node.value:
+            if key_node.tag != "tag:yaml.org,2002:str":
                 raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a text", key.start_mark
+                    None, None, "a key must be a text", key_node.start_mark
                 )
-            if key.value in seen:
+            if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' is here twice", key.start_mark
+                    None, None, f"the key '{key_node.value}' is here twice", key_node.start_mark
                 )
-            seen.add(key.value)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
 
     def construct_integer(self, node: yaml.ScalarNode) -> int:

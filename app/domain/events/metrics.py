@@ -141,8 +141,8 @@ class Matcher:
         by_type: dict[
             str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], ValueReader]]
         ] = {}
-        for key in sorted(metrics):
-            metric = metrics[key]
+        for metric_key in sorted(metrics):
+            metric = metrics[metric_key]
             compiled = (
                 metric,
                 tuple(map(_compile_condition, metric.where)),
@@ -301,10 +301,14 @@ def find_redefined_metrics(
     previous: Mapping[str, Metric], current: Mapping[str, Metric]
 ) -> Mapping[str, Metric | None]:
     """Return the metrics whose matching differs, by key: the previous version, or None."""
-    previous_definitions = {key: matching_definition(metric) for key, metric in previous.items()}
-    current_definitions = {key: matching_definition(metric) for key, metric in current.items()}
+    previous_definitions = {
+        metric_key: matching_definition(metric) for metric_key, metric in previous.items()
+    }
+    current_definitions = {
+        metric_key: matching_definition(metric) for metric_key, metric in current.items()
+    }
     return {
-        key: previous.get(key)
-        for key in sorted(previous_definitions.keys() | current_definitions.keys())
-        if previous_definitions.get(key) != current_definitions.get(key)
+        metric_key: previous.get(metric_key)
+        for metric_key in sorted(previous_definitions.keys() | current_definitions.keys())
+        if previous_definitions.get(metric_key) != current_definitions.get(metric_key)
     }

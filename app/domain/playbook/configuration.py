@@ -178,19 +178,21 @@ def _diff_kind(
     if previous is current:
         return
     archived = before.archived.get(kind, {})
-    for key in sorted(current):
-        if key not in previous:
+    for resource_key in sorted(current):
+        if resource_key not in previous:
             yield ConfigurationChange(
                 kind,
-                key,
-                "restore" if key in archived else "create",
-                archived.get(key),
-                current[key],
+                resource_key,
+                "restore" if resource_key in archived else "create",
+                archived.get(resource_key),
+                current[resource_key],
             )
-        elif previous[key] != current[key]:
-            yield ConfigurationChange(kind, key, "update", previous[key], current[key])
-    for key in sorted(previous.keys() - current.keys()):
-        yield ConfigurationChange(kind, key, "archive", previous[key], None)
+        elif previous[resource_key] != current[resource_key]:
+            yield ConfigurationChange(
+                kind, resource_key, "update", previous[resource_key], current[resource_key]
+            )
+    for resource_key in sorted(previous.keys() - current.keys()):
+        yield ConfigurationChange(kind, resource_key, "archive", previous[resource_key], None)
 
 
 def missing_message(configuration: Configuration, kind: str, key: str) -> str:

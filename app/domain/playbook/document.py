@@ -90,14 +90,14 @@ def apply_document(
 def _duplicate_keys(document: Document) -> Iterable[Fault]:
     seen_names: set[tuple[str, str]] = set()
     for located in document.resources:
-        name = (located.resource.kind, located.resource.key)
-        if name in seen_names:
+        typed_key = (located.resource.kind, located.resource.key)
+        if typed_key in seen_names:
             member = "team" if isinstance(located.resource, Responsibility) else "key"
             yield Fault(
                 f"{located.pointer}/{member}",
                 f"The {_describe(located.resource)} is here twice.",
             )
-        seen_names.add(name)
+        seen_names.add(typed_key)
 
 
 def _describe(resource: Resource) -> str:
@@ -142,8 +142,8 @@ def _parent_cycles(configuration: Configuration, document: Document) -> Iterable
     """Yield a fault for each cycle of parents, at the objective that closes it."""
     positions = {located.resource.key: index for index, located in enumerate(document.objectives)}
     checked_keys: set[str] = set()
-    for key in positions:
-        cycle = find_parent_cycle(configuration.objectives, key, checked_keys)
+    for objective_key in positions:
+        cycle = find_parent_cycle(configuration.objectives, objective_key, checked_keys)
         if len(cycle) > 1:
             closing_key = max(cycle, key=lambda member: positions.get(member, -1))
             start = cycle.index(closing_key)
@@ -272,7 +272,9 @@ def render_document(configuration: Configuration, key: str) -> Document:
         (r for r in configuration.responsibilities.values() if r.objective in objective_keys),
         key=lambda r: r.key,
     )
-    metrics = [configuration.metrics[name] for name in sorted({k.metric for k in key_results})]
+    metrics = [
+        configuration.metrics[metric_key] for metric_key in sorted({k.metric for k in key_results})
+    ]
     sources = [s for s in configuration.sources.values() if s.connector == "api"]
     return Document(
         playbook,

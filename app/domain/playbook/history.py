@@ -57,8 +57,8 @@ def with_current_metrics(
     now, archived ones included.
     """
     restated_metrics = {
-        key: _with_current_matching(metric, current_metrics.get(key, metric))
-        for key, metric in past_configuration.metrics.items()
+        metric_key: _with_current_matching(metric, current_metrics.get(metric_key, metric))
+        for metric_key, metric in past_configuration.metrics.items()
     }
     return (
         past_configuration
@@ -90,9 +90,9 @@ def effective_metrics(
     `pending`).
     """
     archived_metrics = {
-        key: resource
-        for key, resource in configuration.archived.get("metric", {}).items()
+        metric_key: resource
+        for metric_key, resource in configuration.archived.get("metric", {}).items()
         if isinstance(resource, Metric)
     }
     metrics = {**archived_metrics, **configuration.metrics, **pending}
-    return {key: metric for key, metric in metrics.items() if metric is not None}
+    return {metric_key: metric for metric_key, metric in metrics.items() if metric is not None}

@@ -70,8 +70,8 @@ def count_unpublished_changes(configuration: Configuration, key: str) -> int:
     revision = configuration.revisions.get(f"{key}/{playbook.revision}")
     published_content = {} if revision is None else revision.content
     return sum(
-        current_content.get(name) != published_content.get(name)
-        for name in current_content.keys() | published_content.keys()
+        current_content.get(content_key) != published_content.get(content_key)
+        for content_key in current_content.keys() | published_content.keys()
     )
 
 
@@ -144,8 +144,8 @@ def set_acceptance(
 
     Raises: NotFoundError.
     """
-    key = f"{objective}/{team}"
-    responsibility = configuration.responsibilities.get(key)
+    responsibility_key = f"{objective}/{team}"
+    responsibility = configuration.responsibilities.get(responsibility_key)
     if responsibility is None:
         raise NotFoundError(
             f"The team '{team}' has no responsibility for the objective '{objective}'."

@@ -53,9 +53,9 @@ DATE_FIELDS: Final = frozenset({"starts_on", "ends_on", "available_from", "retir
 def to_json(resource: Resource, excluded_fields: frozenset[str] = frozenset()) -> dict[str, object]:
     """Return the fields of a resource as JSON, without the excluded ones."""
     members: dict[str, object] = {}
-    for name, encode in _field_encoders(resource.kind, excluded_fields):
-        value = getattr(resource, name)
-        members[name] = value if encode is None or value is None else encode(value)
+    for field_name, encode in _field_encoders(resource.kind, excluded_fields):
+        value = getattr(resource, field_name)
+        members[field_name] = value if encode is None or value is None else encode(value)
     return members
 
 
@@ -70,7 +70,9 @@ def _field_encoders(
         for resource_field in fields(RESOURCE_CLASSES[kind])
         if resource_field.name not in excluded_fields
     ]
-    return [(name, _find_encoder(name, hints[name])) for name in field_names]
+    return [
+        (field_name, _find_encoder(field_name, hints[field_name])) for field_name in field_names
+    ]
 
 
 def _find_encoder(name: str, hint: object) -> FieldEncoder | None:
@@ -83,9 +85,9 @@ def from_json(kind: str, content: Mapping[str, object]) -> Resource:
     """Return the resource that `to_json` converted. Missing fields get their defaults."""
     field_names = {resource_field.name for resource_field in fields(RESOURCE_CLASSES[kind])}
     arguments = {
-        name: decode_field(kind, name, value)
-        for name, value in content.items()
-        if name in field_names
+        field_name: decode_field(kind, field_name, value)
+        for field_name, value in content.items()
+        if field_name in field_names
     }
     return RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
 
@@ -101,7 +103,7 @@ def decode_field(kind: str, name: str, value: object) -> object:
     if name == "published_at" and isinstance(value, str):
         return datetime.fromisoformat(value)
     if name == "weights" and isinstance(value, Mapping):
-        return {key: to_fixed_point(weight) for key, weight in value.items()}
+        return {component_name: to_fixed_point(weight) for component_name, weight in value.items()}
     return to_tuples(kind, name, value)
 
 
@@ -134,7 +136,7 @@ def _encode_value(name: str, value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     if name == "weights" and isinstance(value, Mapping):
-        return {key: to_json_number(weight) for key, weight in value.items()}
+        return {component_name: to_json_number(weight) for component_name, weight in value.items()}
     return to_json_collections(value)
 
 

@@ -172,7 +172,7 @@ def nearest_key_hint(key: str, known_keys: Iterable[str]) -> str:
 @lru_cache(maxsize=8)
 def _sort_both_ways(known_keys: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
     """Return the keys in order, and the reversed keys in order."""
-    return sorted(known_keys), sorted(key[::-1] for key in known_keys)
+    return sorted(known_keys), sorted(known_key[::-1] for known_key in known_keys)
 
 
 def _neighbors(sorted_keys: Sequence[str], key: str) -> Sequence[str]:

@@ -51,7 +51,7 @@ def _parse_decimal(text: str) -> Decimal:
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        duplicate, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        duplicate, _ = Counter(member_name for member_name, _ in pairs).most_common(1)[0]
         raise MalformedError(f"The member name '{duplicate[:100]}' occurs twice in one object.")
     return members
 
@@ -97,8 +97,8 @@ def _has_forbidden_character(value: object) -> bool:
         return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, Mapping):
         return any(
-            _has_forbidden_character(name) or _has_forbidden_character(member)
-            for name, member in value.items()
+            _has_forbidden_character(member_name) or _has_forbidden_character(member)
+            for member_name, member in value.items()
         )
     return isinstance(value, list) and any(map(_has_forbidden_character, value))
 
@@ -201,8 +201,8 @@ def _encode_canonical(value: object) -> str:
             "{"
             + ",".join(
                 [
-                    f"{encode_basestring(name)}:{_encode_canonical(value[name])}"
-                    for name in sorted(value)
+                    f"{encode_basestring(member_name)}:{_encode_canonical(value[member_name])}"
+                    for member_name in sorted(value)
                 ]
             )
             + "}"

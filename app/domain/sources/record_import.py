@@ -108,14 +108,14 @@ def _flatten_record(raw: object) -> Mapping[str, object] | None:
 
 def _read_fields(record: Mapping[str, object], properties: Collection[str]) -> dict[str, Scalar]:
     fields: dict[str, Scalar] = {}
-    for name in sorted(properties):
+    for property_name in sorted(properties):
         scalar = (
-            json_pointer.to_scalar(record[name])
-            if name in record
-            else json_pointer.resolve_scalar(record, name)
+            json_pointer.to_scalar(record[property_name])
+            if property_name in record
+            else json_pointer.resolve_scalar(record, property_name)
         )
         if not isinstance(scalar, json_pointer.Absent):
-            fields[name] = None if scalar == "" else scalar
+            fields[property_name] = None if scalar == "" else scalar
     return fields
 
 
@@ -124,16 +124,18 @@ def _find_unreadable_date(fields: Mapping[str, Scalar], mapping: DealMapping) ->
     instant_rules = (("created_at", mapping.created_at), ("closed_at", mapping.closed_at))
     for member, instant_rule in (*instant_rules, ("modified_at", mapping.modified_at)):
         names = () if instant_rule is None else instant_rule.properties
-        name = next((name for name in names if fields.get(name) is not None), None)
+        date_name = next(
+            (date_name for date_name in names if fields.get(date_name) is not None), None
+        )
         if (
             instant_rule is not None
-            and name is not None
+            and date_name is not None
             and instant_rule.evaluate(fields.get) is None
         ):
-            raw_text = to_text(fields[name])[:100]
+            raw_text = to_text(fields[date_name])[:100]
             return (
-                f"Its {name}, '{raw_text}', cannot be read as a time: write it like 2026-10-02 or "
-                f"2026-10-02T12:00:00Z, or say its format in the mapping's {member}."
+                f"Its {date_name}, '{raw_text}', cannot be read as a time: "
+                f"write it like 2026-10-02 or 2026-10-02T12:00:00Z, or say its format in the mapping's {member}."
             )
     return None
 
@@ -202,8 +204,8 @@ def _parse_line_items(
         entity = f"{LINE_ITEM_TYPE}:{id_}"
         fields = _read_fields(line_item, property_names)
         changes.append(_snapshot_change(entity, fields, snapshot_at, time_key))
-        key = f"records|association|{deal}|{entity}|{time_key}"
-        changes.append(Change(entity, key, snapshot_at, "associated", other=deal))
+        change_key = f"records|association|{deal}|{entity}|{time_key}"
+        changes.append(Change(entity, change_key, snapshot_at, "associated", other=deal))
     return changes
 
 
@@ -215,4 +217,6 @@ def _find_record_id(
 
 
 def _find_first(record: Mapping[str, object], names: Sequence[str], default: object) -> object:
-    return next((record[name] for name in names if name in record), default)
+    return next(
+        (record[property_name] for property_name in names if property_name in record), default
+    )

@@ -93,7 +93,10 @@ def compute_figure(context: ScoringContext) -> Figure:
         return figure_without_evidence("no second source reports on a key result")
     agreement_by_objective = _mean_agreements(comparisons_by_objective)
     score = weighted_mean(
-        [context.playbook_index.objectives[key].priority for key in agreement_by_objective],
+        [
+            context.playbook_index.objectives[objective_key].priority
+            for objective_key in agreement_by_objective
+        ],
         agreement_by_objective.values(),
     )
     all_comparisons = [
@@ -120,11 +123,11 @@ def _mean_agreements(
     comparisons_by_objective: Mapping[str, Sequence[KeyResultComparison]],
 ) -> Mapping[str, float]:
     return {
-        key: weighted_mean(
+        objective_key: weighted_mean(
             [comparison.key_result.weight for comparison in comparisons],
             [comparison.agreement for comparison in comparisons],
         )
-        for key, comparisons in comparisons_by_objective.items()
+        for objective_key, comparisons in comparisons_by_objective.items()
     }
 
 
@@ -147,9 +150,9 @@ def _compare_key_results(context: ScoringContext) -> dict[str, list[KeyResultCom
                 comparison
             )
     return {
-        key: comparisons_by_objective[key]
-        for key in context.playbook_index.objectives
-        if key in comparisons_by_objective
+        objective_key: comparisons_by_objective[objective_key]
+        for objective_key in context.playbook_index.objectives
+        if objective_key in comparisons_by_objective
     }
 
 

@@ -66,12 +66,14 @@ def compute_involvements(playbook_index: PlaybookIndex) -> Mapping[str, Involvem
     playbook = playbook_index.playbook
     involvements = {}
     for team in playbook_index.teams:
-        key = f"{playbook.key}/{team}"
-        signoff = configuration.signoffs.get(key)
+        participation_key = f"{playbook.key}/{team}"
+        signoff = configuration.signoffs.get(participation_key)
         signature_share = (
             0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
         )
-        involvements[team] = Involvement(team, key in configuration.contributions, signature_share)
+        involvements[team] = Involvement(
+            team, participation_key in configuration.contributions, signature_share
+        )
     return involvements
 
 

@@ -75,7 +75,7 @@ def sharing_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, Responsi
         set(configuration.objectives),
     )
     sharings = playbook_index.memoize(_compute_sharings, *memo_inputs)
-    return {key: sharings[key] for key in playbook_index.objectives}
+    return {objective_key: sharings[objective_key] for objective_key in playbook_index.objectives}
 
 
 def _compute_sharings(playbook_index: PlaybookIndex) -> Mapping[str, ResponsibilitySharing]:
@@ -91,10 +91,13 @@ def _compute_sharings(playbook_index: PlaybookIndex) -> Mapping[str, Responsibil
         if responsibility.status == "proposed" and responsibility.role in LOAD_BEARING
     }
     return {
-        key: _compute_sharing(
-            playbook_index, key, required_functions, is_proposed=key in proposed_objectives
+        objective_key: _compute_sharing(
+            playbook_index,
+            objective_key,
+            required_functions,
+            is_proposed=objective_key in proposed_objectives,
         )
-        for key in playbook_index.configuration.objectives
+        for objective_key in playbook_index.configuration.objectives
     }
 
 

@@ -26,14 +26,16 @@ async def authenticate_token(
     Raises: NotAuthenticError, UnavailableError.
     """
     claims = await token_config.verify_token(presented)
-    key, team, subject = (
-        _read_text_claim(claims, name)
-        for name in (token_config.organization_claim, token_config.team_claim, "sub")
+    organization_key, team, subject = (
+        _read_text_claim(claims, claim_name)
+        for claim_name in (token_config.organization_claim, token_config.team_claim, "sub")
     )
-    if key is None or subject is None:
+    if organization_key is None or subject is None:
         raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
     async with service.database.read_transaction() as connection:
-        organization = await directory.find_organization(connection, "organization", key)
+        organization = await directory.find_organization(
+            connection, "organization", organization_key
+        )
     if organization is None:
         raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
     return Actor(organization, f"{subject} (token)", parse_scopes(claims), team)

@@ -95,11 +95,13 @@ async def issue_key_within(
         )
     if all_faults:
         raise InvalidError("The key cannot be issued as asked.", all_faults)
-    key, text = _make_key(service, key_request, now, actor.name)
-    await api_keys_store.add_api_key(connection, actor.organization, key)
-    act = RecordedAction(actor.name, "api_key", key.id, "create", None, _to_journal_content(key))
+    issued_key, text = _make_key(service, key_request, now, actor.name)
+    await api_keys_store.add_api_key(connection, actor.organization, issued_key)
+    act = RecordedAction(
+        actor.name, "api_key", issued_key.id, "create", None, _to_journal_content(issued_key)
+    )
     await journal.add_action(connection, actor.organization, position, act)
-    return key, text
+    return issued_key, text
 
 
 async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None:
@@ -111,13 +113,13 @@ async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None
         position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
-        key = await api_keys_store.find_api_key(connection, actor.organization, key_id)
-        if key is None or key.revoked_at is not None:
+        stored_key = await api_keys_store.find_api_key(connection, actor.organization, key_id)
+        if stored_key is None or stored_key.revoked_at is not None:
             raise NotFoundError("There is no such API key.")
-        require_key_issuing(actor, frozenset(key.scopes), key.team, key.source)
+        require_key_issuing(actor, frozenset(stored_key.scopes), stored_key.team, stored_key.source)
         await api_keys_store.revoke_api_key(connection, actor.organization, key_id, now)
         act = RecordedAction(
-            actor.name, "api_key", key_id, "archive", _to_journal_content(key), None
+            actor.name, "api_key", key_id, "archive", _to_journal_content(stored_key), None
         )
         await journal.add_action(connection, actor.organization, position, act)
     service.api_key_cache.invalidate(lambda cached_key: cached_key.key.id == key_id)
@@ -133,7 +135,7 @@ def _make_key(
 ) -> tuple[StoredApiKey, str]:
     text, key_id, secret = vault.generate_api_key()
     pepper_id = service.vault.pepper_id
-    key = StoredApiKey(
+    api_key = StoredApiKey(
         id=key_id,
         name=key_request.name,
         digest=service.vault.digest(pepper_id, secret),
@@ -148,7 +150,7 @@ def _make_key(
         revoked_at=None,
         last_used_at=None,
     )
-    return key, text
+    return api_key, text
 
 
 def _to_journal_content(key: StoredApiKey) -> dict[str, object]:

@@ -89,7 +89,8 @@ async def find_organization(service: ServiceContext, key: str) -> UUID:
         organization_id = await directory.find_organization(connection, "organization", key)
         if organization_id is None:
             known_keys = [
-                name for name, _ in await directory.list_public_ids(connection, "organization")
+                public_id
+                for public_id, _ in await directory.list_public_ids(connection, "organization")
             ]
             raise NotFoundError(unknown_key_message("organization", key, known_keys))
     return organization_id

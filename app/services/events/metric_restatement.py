@@ -48,7 +48,7 @@ class MetricRestatement:
         self.changed_metrics = frozenset(previous_metrics)
         metric_versions = [
             *previous_metrics.values(),
-            *(self.effective_metrics.get(key) for key in previous_metrics),
+            *(self.effective_metrics.get(metric_key) for metric_key in previous_metrics),
         ]
         self.event_types = {
             event_type
@@ -154,12 +154,12 @@ async def _journal_restatement(
     journal_index: int,
 ) -> None:
     """Add to the journal that history follows these metrics from now on."""
-    for offset, key in enumerate(sorted(metrics)):
+    for offset, metric_key in enumerate(sorted(metrics)):
         await journal.add_action(
             connection,
             organization,
             position,
-            RecordedAction(actor, "metric", key, "restate"),
+            RecordedAction(actor, "metric", metric_key, "restate"),
             journal_index + offset,
         )
 

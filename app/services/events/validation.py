@@ -103,9 +103,9 @@ def rejection_reason(
 
 def _find_unknown_references(configuration: Configuration, event: Event) -> Iterable[Fault]:
     references = (("team", event.team), ("source", event.source), ("objective", event.objective))
-    for kind, key in references:
-        if key is not None and key not in configuration.resources_of(kind):
-            yield Fault(f"/{kind}", missing_message(configuration, kind, key))
+    for kind, reference_key in references:
+        if reference_key is not None and reference_key not in configuration.resources_of(kind):
+            yield Fault(f"/{kind}", missing_message(configuration, kind, reference_key))
 
 
 def conflict_error(event: Event, *, is_retracted: bool = False) -> EventConflictError:

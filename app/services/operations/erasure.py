@@ -161,9 +161,9 @@ def _anonymize_event(
     service: ServiceContext, matchers: Collection[Matcher], stored_event: StoredEvent
 ) -> AnonymizedEvent:
     match_rules = {
-        name: match
+        metric_key: match
         for matcher in matchers
-        for name, match in matcher.remember_matches(stored_event.event).items()
+        for metric_key, match in matcher.remember_matches(stored_event.event).items()
     }
     return AnonymizedEvent(
         stored_event.uid, keyed_digest(service.vault, stored_event.fingerprint), match_rules

@@ -38,19 +38,23 @@ async def count_journal_differences(service: ServiceContext, organization: UUID)
         current = await configuration_store.load_configuration(connection, organization)
         replayed = await journal.replay_journal(connection, organization)
     live_resources = {
-        (kind, key): resource
+        (kind, resource_key): resource
         for kind in TABLE_NAMES
-        for key, resource in current.resources_of(kind).items()
+        for resource_key, resource in current.resources_of(kind).items()
     }
     stored_resources: dict[tuple[str, str], Resource | None] = {
-        **{(kind, key): None for kind, archived in current.archived.items() for key in archived},
+        **{
+            (kind, resource_key): None
+            for kind, archived in current.archived.items()
+            for resource_key in archived
+        },
         **live_resources,
     }
     return sum(
-        name not in stored_resources
-        or name not in replayed
-        or stored_resources[name] != replayed[name]
-        for name in stored_resources.keys() | replayed.keys()
+        typed_key not in stored_resources
+        or typed_key not in replayed
+        or stored_resources[typed_key] != replayed[typed_key]
+        for typed_key in stored_resources.keys() | replayed.keys()
     )
 
 
@@ -105,9 +109,9 @@ async def _recompute_rollups(connection: Connection, organization: UUID) -> Reco
 async def list_restatements(service: ServiceContext) -> Mapping[str, tuple[int, int]]:
     """Return the total and the finished days of each restatement, by the organization's key."""
     progress_by_key = {}
-    for key, organization in await list_organizations(service):
+    for organization_key, organization in await list_organizations(service):
         async with service.database.read_transaction() as connection:
             progress = await metric_restatement_store.load_progress(connection, organization)
         if progress is not None:
-            progress_by_key[key] = len(progress[0].days), progress[1]
+            progress_by_key[organization_key] = len(progress[0].days), progress[1]
     return progress_by_key

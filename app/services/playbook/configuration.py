@@ -131,8 +131,10 @@ async def _apply_transform(
     )
     stored = None
     if guard is not None:
-        kind, key, precondition = guard
-        stored = await configuration_store.find_resource(connection, organization, kind, key)
+        kind, guarded_key, precondition = guard
+        stored = await configuration_store.find_resource(
+            connection, organization, kind, guarded_key
+        )
         check_precondition(precondition, stored)
     before = await configuration_store.load_configuration(connection, organization)
     after = transform(before)

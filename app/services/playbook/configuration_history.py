@@ -157,15 +157,15 @@ class ConfigurationHistory:
     async def _published_later(self, day: date, known_at: date) -> list[Playbook]:
         """Return playbooks first published after `day` and by `known_at`, as published."""
         playbooks = []
-        for key in (
+        for playbook_key in (
             self.current_configuration.playbooks.keys()
             | self.current_configuration.archived.get("playbook", {}).keys()
         ):
-            first_day = await self._first_published_day(key, day, known_at)
+            first_day = await self._first_published_day(playbook_key, day, known_at)
             if first_day is not None:
                 playbooks += [
                     playbook
-                    for playbook in [(await self.as_of(first_day)).playbooks.get(key)]
+                    for playbook in [(await self.as_of(first_day)).playbooks.get(playbook_key)]
                     if playbook is not None
                 ]
         return playbooks
@@ -315,7 +315,10 @@ async def list_resources_as_of(
     matches = [
         stored
         for stored in candidates
-        if all(getattr(stored.resource, name) == required for name, required in required_fields)
+        if all(
+            getattr(stored.resource, field_name) == required
+            for field_name, required in required_fields
+        )
         and (after_key is None or _sort_key(stored.resource.key) > _sort_key(after_key))
     ]
     return sorted(matches, key=lambda stored: _sort_key(stored.resource.key))

@@ -121,15 +121,17 @@ async def withdraw_participation(
 ) -> None:
     """Withdraw a team's contribution or sign-off. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
-    key = f"{playbook}/{team}"
+    participation_key = f"{playbook}/{team}"
 
     def remove_participation(configuration: Configuration) -> Configuration:
         lifecycle.get_playbook(configuration, playbook)
-        if key not in configuration.resources_of(kind):
+        if participation_key not in configuration.resources_of(kind):
             raise NotFoundError(f"The team '{team}' has no {kind} for the playbook '{playbook}'.")
-        return configuration.with_archived(kind, key)
+        return configuration.with_archived(kind, participation_key)
 
-    await write_configuration(service, actor, remove_participation, (kind, key, precondition))
+    await write_configuration(
+        service, actor, remove_participation, (kind, participation_key, precondition)
+    )
 
 
 async def record_answer(
@@ -143,7 +145,7 @@ async def record_answer(
     Raises: NotFoundError, ForbiddenError.
     """
     require_team(actor, answer.team)
-    key = f"{answer.objective}/{answer.team}"
+    responsibility_key = f"{answer.objective}/{answer.team}"
 
     def set_acceptance(configuration: Configuration) -> Configuration:
         if answer.objective not in configuration.objectives:
@@ -160,9 +162,9 @@ async def record_answer(
         )
 
     outcome = await write_configuration(
-        service, actor, set_acceptance, ("responsibility", key, precondition)
+        service, actor, set_acceptance, ("responsibility", responsibility_key, precondition)
     )
-    return to_written_resource(outcome, "responsibility", key)
+    return to_written_resource(outcome, "responsibility", responsibility_key)
 
 
 async def export_document(service: ServiceContext, actor: Actor, key: str) -> Document:
@@ -207,7 +209,9 @@ async def apply_document(
 def _to_applied_document(outcome: WriteOutcome, document: Document) -> AppliedDocument:
     changed_names = {(change.kind, change.key) for change in outcome.changes}
     unchanged = tuple(
-        name for name in document_domain.list_names(document) if name not in changed_names
+        typed_key
+        for typed_key in document_domain.list_names(document)
+        if typed_key not in changed_names
     )
     reported_changes = tuple(change for change in outcome.changes if change.kind != "revision")
     return AppliedDocument(

@@ -40,7 +40,7 @@ async def add_api_key(
 ) -> None:
     """Save an API key, and its public id in the directory."""
     await add_public_id(connection, "api_key", key.id, organization_id)
-    columns = {name: getattr(key, name) for name in StoredApiKey.__slots__}
+    columns = {column_name: getattr(key, column_name) for column_name in StoredApiKey.__slots__}
     await connection.execute(
         insert(api_key_table).values(
             organization_id=organization_id, **{**columns, "scopes": list(key.scopes)}
@@ -81,7 +81,7 @@ async def revoke_api_key(
     connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> bool:
     """Revoke an API key. Return False when it does not exist or is revoked already."""
-    statement = (
+    revocation = (
         update(api_key_table)
         .where(
             api_key_table.c.organization_id == organization_id,
@@ -91,21 +91,21 @@ async def revoke_api_key(
         .values(revoked_at=now)
         .returning(api_key_table.c.id)
     )
-    return (await connection.execute(statement)).scalar_one_or_none() is not None
+    return (await connection.execute(revocation)).scalar_one_or_none() is not None
 
 
 async def update_last_use(
     connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> None:
     """Set the time of the key's last use."""
-    statement = update(api_key_table).where(
+    last_use_update = update(api_key_table).where(
         api_key_table.c.organization_id == organization_id, api_key_table.c.id == key_id
     )
-    await connection.execute(statement.values(last_used_at=now))
+    await connection.execute(last_use_update.values(last_used_at=now))
 
 
 def _to_api_key(row: RowMapping) -> StoredApiKey:
     columns: dict[str, Any] = {
-        name: row[name] for name in StoredApiKey.__slots__
+        column_name: row[column_name] for column_name in StoredApiKey.__slots__
     }  # Any: columns of every type
     return StoredApiKey(**{**columns, "scopes": tuple(columns["scopes"])})

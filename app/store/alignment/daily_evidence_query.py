@@ -38,7 +38,7 @@ async def read_daily_evidence(
     """
     query = _DailyEvidenceQuery(connection, organization_id, days, known_at)
     extremes = await query.load_extremes(
-        sorted(key for key, needs_extremes in metrics.items() if needs_extremes)
+        sorted(metric_key for metric_key, needs_extremes in metrics.items() if needs_extremes)
     )
     return DailyEvidence(
         await query.load_measures(sorted(metrics), extremes),
@@ -84,7 +84,7 @@ class _DailyEvidenceQuery:
         self, metrics: Sequence[str]
     ) -> Mapping[tuple[str, str, int], DayExtremes]:
         """Return low, high and last by metric, source and day, from rows since the latest reset."""
-        statement = text(
+        extremes_query = text(
             "select metric, source, day, low, high, last_us, last_id, "  # noqa: S608  # constants
             "last_value from (select m.metric, m.source, m.day, m.low, m.high, m.last_us, "
             "m.last_id, m.last_value, m.recorded_day, "
@@ -96,12 +96,14 @@ class _DailyEvidenceQuery:
         )
         extremes: dict[tuple[str, str, int], DayExtremes] = {}
         for metric, source, day, low, high, last_us, event_id, last_value in (
-            await self._fetch_rows(statement, metrics=_to_json_rows(metrics)) if metrics else ()
+            await self._fetch_rows(extremes_query, metrics=_to_json_rows(metrics))
+            if metrics
+            else ()
         ):
-            key = metric, source, day
+            extreme_key = metric, source, day
             last = (last_us, event_id, last_value)
-            previous = extremes.get(key, (low, high, last))
-            extremes[key] = (
+            previous = extremes.get(extreme_key, (low, high, last))
+            extremes[extreme_key] = (
                 min(low, previous[0]),
                 max(high, previous[1]),
                 max(last, previous[2]),
@@ -112,7 +114,7 @@ class _DailyEvidenceQuery:
         self, metrics: Sequence[str], extremes: Mapping[tuple[str, str, int], DayExtremes]
     ) -> Mapping[str, Sequence[DailyMeasure]]:
         """Return the measures of each metric, in the order of their days."""
-        statement = text(
+        measures_query = text(
             "select m.metric, m.day, m.source, "  # noqa: S608  # constants
             f"cast(sum(m.counted) as bigint), {split_sum('m.total')}, "
             "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
@@ -123,7 +125,9 @@ class _DailyEvidenceQuery:
         )
         measures_by_metric: dict[str, list[DailyMeasure]] = {}
         for metric, day, source, count, high, low, without_value, other_unit in (
-            await self._fetch_rows(statement, metrics=_to_json_rows(metrics)) if metrics else ()
+            await self._fetch_rows(measures_query, metrics=_to_json_rows(metrics))
+            if metrics
+            else ()
         ):
             day_extremes = extremes.get((metric, source, day), ())
             measure_day = DailyMeasure(
@@ -141,7 +145,7 @@ class _DailyEvidenceQuery:
     async def load_attention(self) -> Mapping[date, Sequence[DailyEffort]]:
         """Return the effort of each day."""
         metrics_by_set = await load_metrics_by_set(self._connection, self._organization_id)
-        statement = text(
+        attention_query = text(
             "select day, team, kind, matching, objective, "  # noqa: S608  # constants
             f"cast(sum(events) as bigint), {split_sum('effort')} from attention "
             "where organization_id = :organization and day between :first and :last "
@@ -150,7 +154,7 @@ class _DailyEvidenceQuery:
         )
         attention_by_day: dict[int, list[DailyEffort]] = {}
         for day, team, kind, set_name, objective, events, high, low in await self._fetch_rows(
-            statement
+            attention_query
         ):
             attention_day = DailyEffort(
                 team, kind, metrics_by_set[set_name], objective or None, events, join_sum(high, low)
@@ -160,13 +164,13 @@ class _DailyEvidenceQuery:
 
     async def load_sold(self) -> Mapping[date, Sequence[DailySales]]:
         """Return the sales of each day."""
-        statement = text(
+        sold_query = text(
             f"select day, offering, team, unit, {split_sum('value')} "  # noqa: S608  # constants
             "from sold where organization_id = :organization and day between :first and :last "
             "and recorded_day <= :known group by day, offering, team, unit having sum(items) <> 0"
         )
         sold_by_day: dict[int, list[DailySales]] = {}
-        for day, offering, team, unit, high, low in await self._fetch_rows(statement):
+        for day, offering, team, unit, high, low in await self._fetch_rows(sold_query):
             sold_by_day.setdefault(day, []).append(
                 DailySales(offering, team, unit, join_sum(high, low))
             )
@@ -174,4 +178,4 @@ class _DailyEvidenceQuery:
 
 
 def _to_json_rows(metrics: Sequence[str]) -> str:
-    return dumps([[key] for key in metrics])
+    return dumps([[metric_key] for metric_key in metrics])

@@ -85,10 +85,10 @@ def _with_clause(connection: AsyncConnection, prefix: str) -> str:
     windows = json_recordset(connection, "windows", WINDOW_COLUMN_TYPES, "w")
     windows_clause = f"w as materialized (select * from {windows})"  # noqa: S608  # constants
     recent_clauses = [
-        f"{prefix}{name} as materialized (select * from {name} "  # noqa: S608  # constants
+        f"{prefix}{rollup_name} as materialized (select * from {rollup_name} "  # noqa: S608  # constants
         "where organization_id = :organization and recorded_day > :since "
         "and recorded_day <= :known)"
-        for name in ROLLUP_NAMES
+        for rollup_name in ROLLUP_NAMES
         if prefix
     ]
     return f"with {', '.join([windows_clause, *recent_clauses])}"
@@ -316,9 +316,13 @@ def _query_parameters(accumulator: EvidenceAccumulator) -> Mapping[str, object]:
         **{f"first_{n}": first for n, (first, _, _) in enumerate(accumulator.periods)},
         **{f"last_{n}": last for n, (_, last, _) in enumerate(accumulator.periods)},
     }
-    extreme_metrics = {key for key in metrics if metrics[key].aggregation in EXTREME_AGGREGATIONS}
+    extreme_metrics = {
+        metric_key
+        for metric_key in metrics
+        if metrics[metric_key].aggregation in EXTREME_AGGREGATIONS
+    }
     return {
-        **{name: epoch.to_day_number(day) for name, day in days.items()},
+        **{parameter_name: epoch.to_day_number(day) for parameter_name, day in days.items()},
         "windows": dumps(
             [
                 [n, *span, int(span[0] in extreme_metrics)]
@@ -346,7 +350,7 @@ async def load_metrics_by_set(
     return {
         "": frozenset(),
         **{
-            set_name: frozenset(key for key, _ in metric_states)
+            set_name: frozenset(metric_key for metric_key, _ in metric_states)
             for set_name, metric_states in await connection.execute(statement)
         },
     }

@@ -193,12 +193,12 @@ def _canonical_pairs(playbook_index: PlaybookIndex) -> list[tuple[str, str]]:
     """Return (metric, canonical source) of the key results' metrics, for sources that exist."""
     configuration = playbook_index.configuration
     pairs = (
-        (key, configuration.metrics[key].canonical_source)
-        for key in sorted({window[0] for window in playbook_index.windows})
+        (metric_key, configuration.metrics[metric_key].canonical_source)
+        for metric_key in sorted({window[0] for window in playbook_index.windows})
     )
     return [
-        (key, source)
-        for key, source in pairs
+        (metric_key, source)
+        for metric_key, source in pairs
         if source is not None and source in configuration.sources
     ]
 

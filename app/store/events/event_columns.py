@@ -82,7 +82,9 @@ def to_event_columns(matched_events: Sequence[MatchedEvent]) -> list[Sequence[ob
 
 
 def _to_offerings_json(offerings: Sequence[tuple[str, int]]) -> str:
-    return to_canonical_json([{"offering": key, "value": value} for key, value in offerings])
+    return to_canonical_json(
+        [{"offering": offering_key, "value": value} for offering_key, value in offerings]
+    )
 
 
 def to_match_sets(matched_events: Sequence[MatchedEvent]) -> dict[str, str]:

@@ -70,9 +70,9 @@ def to_column_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]
     """Return the conditions on columns of the event."""
     column_names = ("type", "team", "source", "id", "subject", "kind", "unit")
     where = [
-        event_table.c[name] == getattr(event_filter, name)
-        for name in column_names
-        if getattr(event_filter, name) is not None
+        event_table.c[column_name] == getattr(event_filter, column_name)
+        for column_name in column_names
+        if getattr(event_filter, column_name) is not None
     ]
     if event_filter.sold_unit is not None:
         where.append(

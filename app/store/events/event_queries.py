@@ -194,7 +194,7 @@ def _to_stored_event(row: RowMapping) -> StoredEvent:
         event=to_event(row),
         uid=row["uid"],
         recorded_at=epoch.from_microseconds(row["recorded_us"]),
-        metrics=tuple(key for key, _ in row["metrics"] or ()),
+        metrics=tuple(metric_key for metric_key, _ in row["metrics"] or ()),
         retracted_at=None
         if row["retracted_us"] is None
         else epoch.from_microseconds(row["retracted_us"]),
@@ -209,7 +209,9 @@ async def _load_match_sets(connection: AsyncConnection, organization_id: UUID) -
             matching_table.c.organization_id == organization_id
         )
     )
-    return MatchSets(connection, {"": {}, **{name: dict(metrics) for name, metrics in rows}})
+    return MatchSets(
+        connection, {"": {}, **{set_name: dict(metrics) for set_name, metrics in rows}}
+    )
 
 
 def to_time_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:

@@ -132,9 +132,9 @@ def _add_to_rollups(
         check_bounds(rows)
         columns, merge = ROLLUP_DEFINITIONS[table]
         placeholders = ", ".join("?" * (len(columns) + 1))
-        statement = (
+        upsert = (
             f"insert into {table} as r (organization_id, "  # noqa: S608  # constants
             f"{', '.join(columns)}) values ({placeholders}) "
             f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge}"
         )
-        connection.executemany(statement, [(organization_id, *row) for row in rows])
+        connection.executemany(upsert, [(organization_id, *row) for row in rows])

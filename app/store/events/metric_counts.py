@@ -29,7 +29,10 @@ async def count_by_metric(
     """Return the counts of each metric."""
     column_names = ("matched", "counted", "other_unit", "no_value")
     statement = (
-        select(measure_table.c.metric, *(func.sum(measure_table.c[name]) for name in column_names))
+        select(
+            measure_table.c.metric,
+            *(func.sum(measure_table.c[column_name]) for column_name in column_names),
+        )
         .where(
             measure_table.c.organization_id == organization_id,
             measure_table.c.metric.in_(sorted(metrics)),
@@ -37,6 +40,7 @@ async def count_by_metric(
         .group_by(measure_table.c.metric)
     )
     counts_by_metric = {
-        key: MetricCounts(*map(int, counts)) for key, *counts in await connection.execute(statement)
+        metric_key: MetricCounts(*map(int, counts))
+        for metric_key, *counts in await connection.execute(statement)
     }
-    return {key: counts_by_metric.get(key, MetricCounts()) for key in metrics}
+    return {metric_key: counts_by_metric.get(metric_key, MetricCounts()) for metric_key in metrics}

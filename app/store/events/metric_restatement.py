@@ -90,7 +90,7 @@ async def find_restatement(
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
-    metrics = {key: _to_metric(content) for key, content in row["metrics"].items()}
+    metrics = {metric_key: _to_metric(content) for metric_key, content in row["metrics"].items()}
     return PendingRestatement(metrics, tuple(row["days"]), row["actor"], row["started_at"])
 
 
@@ -105,8 +105,8 @@ async def begin_restatement(
     """Save a restatement, in place of a pending one."""
     await end_restatement(connection, organization_id)
     metrics = {
-        key: None if metric is None else serialization.to_json(metric)
-        for key, metric in restatement.metrics.items()
+        metric_key: None if metric is None else serialization.to_json(metric)
+        for metric_key, metric in restatement.metrics.items()
     }
     columns = {
         "metrics": metrics,
@@ -150,7 +150,11 @@ def restate_day(day: int, states: Sequence[EventState], touched: Collection[str]
                 deltas.add_attention(matched_event, state.stored_matching, recorded_day, -sign)
                 deltas.add_attention(matched_event, matched_event.matching, recorded_day, sign)
     recompute_extremes_at_retractions(deltas, states)
-    deltas.measure = {key: bucket for key, bucket in deltas.measure.items() if key[0] in touched}
+    deltas.measure = {
+        bucket_key: bucket
+        for bucket_key, bucket in deltas.measure.items()
+        if bucket_key[0] in touched
+    }
     match_set_ids_by_event = [
         (str(uid), match_set_id)
         for uid, match_set_id in sorted(recomputed.changed_match_set_ids.items())

@@ -45,9 +45,9 @@ async def find_overflowing_events(
     for table in SUM_COLUMNS:
         keys = sorted(
             {
-                key
+                cell_key
                 for additions in additions_by_event.values()
-                for row_table, key in additions
+                for row_table, cell_key in additions
                 if row_table == table
             },
             key=str,
@@ -85,13 +85,16 @@ async def _load_sums(
     column, column_types = SUM_COLUMNS[table]
     key_columns = KEY_COLUMNS[table].split(", ")
     from_clause = json_recordset(
-        connection, "keys", {name: column_types[name] for name in key_columns}, "d"
+        connection,
+        "keys",
+        {key_column: column_types[key_column] for key_column in key_columns},
+        "d",
     )
-    join_condition = " and ".join(f"t.{name} = d.{name}" for name in key_columns)
-    statement = text(
-        f"select {', '.join(f't.{name}' for name in key_columns)}, "  # noqa: S608  # constants
+    join_condition = " and ".join(f"t.{key_column} = d.{key_column}" for key_column in key_columns)
+    sums_query = text(
+        f"select {', '.join(f't.{key_column}' for key_column in key_columns)}, "  # noqa: S608  # constants
         f"t.{column} from {from_clause} join {table} t on t.organization_id = :organization "
         f"and {join_condition}"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
-    sum_rows = await connection.execute(statement, {"keys": dumps(keys)})
+    sum_rows = await connection.execute(sums_query, {"keys": dumps(keys)})
     return {(table, tuple(row[:-1])): row[-1] for row in sum_rows}

@@ -191,7 +191,7 @@ async def count_differences(
         "sold": to_cell_rows(recomputed.deltas.sold),
     }
     counts = {"event": len(recomputed.changed_match_set_ids)}
-    for name, (table, column_types) in ROLLUP_TABLES.items():
+    for rollup_name, (table, column_types) in ROLLUP_TABLES.items():
         columns = [table.c[column] for column in column_types]
         stored_rows = await connection.execute(
             select(*columns).where(table.c.organization_id == organization_id)
@@ -205,9 +205,9 @@ async def count_differences(
             {
                 tuple(row)
                 for row in rows
-                if name == "measure" or any(row[index] for index in additive_indexes)
+                if rollup_name == "measure" or any(row[index] for index in additive_indexes)
             }
-            for rows in (stored_rows, recomputed_rows[name])
+            for rows in (stored_rows, recomputed_rows[rollup_name])
         )
-        counts[name] = len(stored ^ expected)
+        counts[rollup_name] = len(stored ^ expected)
     return counts

@@ -205,7 +205,7 @@ class RollupDeltas:
         `matched_event`.
         """
         event = matched_event.event
-        key = (
+        cell_key = (
             event.team,
             event.kind,
             match_set_id,
@@ -213,7 +213,7 @@ class RollupDeltas:
             matched_event.day,
             recorded_day,
         )
-        cell = self.attention.setdefault(key, [0, 0])
+        cell = self.attention.setdefault(cell_key, [0, 0])
         cell[0] += sign
         cell[1] += sign * event.weight
 
@@ -225,12 +225,12 @@ class RollupDeltas:
 def to_measure_rows(deltas: RollupDeltas) -> list[list[object]]:
     """Return the rows of `measure` in key order: one order in all writers prevents deadlocks."""
     rows: list[list[object]] = []
-    for key in sorted(deltas.measure):
-        bucket = deltas.measure[key]
+    for bucket_key in sorted(deltas.measure):
+        bucket = deltas.measure[bucket_key]
         last = bucket.last or (None, None, None)
         rows.append(
             [
-                *key,
+                *bucket_key,
                 bucket.matched,
                 bucket.counted,
                 bucket.other_unit,
@@ -250,7 +250,7 @@ def to_cell_rows(
     | dict[tuple[str, str, str, int, int], list[int]],
 ) -> list[list[object]]:
     """Return the rows of `attention` or `sold` in key order."""
-    return [[*key, *sums] for key, sums in sorted(cells.items())]
+    return [[*cell_key, *sums] for cell_key, sums in sorted(cells.items())]
 
 
 @contextmanager
@@ -293,13 +293,14 @@ async def add_rows(
     check_bounds(rows)
     column_types, merge_clause = ROLLUP_DEFINITIONS[table]
     column_list = ", ".join(column_types)
-    statement = (
+    selected_columns = ", ".join(f"d.{column_name}" for column_name in column_types)
+    upsert = (
         f"insert into {table} as r (organization_id, "  # noqa: S608  # constants
-        f"{column_list}) select :organization, {', '.join(f'd.{name}' for name in column_types)} "
+        f"{column_list}) select :organization, {selected_columns} "
         f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
         f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge_clause}"
     )
-    bound_statement = text(statement).bindparams(
+    bound_statement = text(upsert).bindparams(
         bindparam("organization", organization_id, UuidColumn())
     )
     with overflow_translated():

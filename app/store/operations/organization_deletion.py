@@ -35,15 +35,15 @@ async def delete_rows(
     connection: AsyncConnection, organization_id: UUID, table: Table, max_rows: int | None
 ) -> int:
     """Delete at most `max_rows` of the organization's rows, all when None. Return the number."""
-    statement = delete(table).where(table.c.organization_id == organization_id)
+    deletion = delete(table).where(table.c.organization_id == organization_id)
     if max_rows is not None:
         keys = tuple(table.primary_key.columns)
         chunk_query = (
             select(*keys).where(table.c.organization_id == organization_id).limit(max_rows)
         )
-        statement = statement.where(tuple_(*keys).in_(chunk_query))
+        deletion = deletion.where(tuple_(*keys).in_(chunk_query))
     async with append_only_suspended(connection):
-        return int((await connection.execute(statement)).rowcount)
+        return int((await connection.execute(deletion)).rowcount)
 
 
 async def delete_organization(connection: AsyncConnection, organization_id: UUID) -> int:

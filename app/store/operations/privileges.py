@@ -38,8 +38,8 @@ async def append_only_suspended(connection: AsyncConnection) -> AsyncIterator[No
         "select name, sql from sqlite_master where type = 'trigger'"
     )
     dropped_triggers = [(str(row["name"]), str(row["sql"])) for row in trigger_rows.mappings()]
-    for name, _ in dropped_triggers:
-        await connection.exec_driver_sql(f'drop trigger "{name}"')
+    for trigger_name, _ in dropped_triggers:
+        await connection.exec_driver_sql(f'drop trigger "{trigger_name}"')
     yield
     for _, sql in dropped_triggers:
         await connection.exec_driver_sql(sql)
@@ -52,7 +52,8 @@ async def is_table_owner(connection: AsyncConnection) -> bool:
 
 async def _can_change_append_only(connection: AsyncConnection) -> bool:
     privileges = " or ".join(
-        f"has_table_privilege('{name}', 'update, delete')" for name in sorted(APPEND_ONLY_TABLES)
+        f"has_table_privilege('{table_name}', 'update, delete')"
+        for table_name in sorted(APPEND_ONLY_TABLES)
     )
     return bool((await connection.execute(text(f"select {privileges}"))).scalar_one())
 
@@ -89,17 +90,17 @@ async def grant_service(connection: AsyncConnection, role: str | None) -> list[s
 
 async def _load_service_roles(connection: AsyncConnection) -> list[str]:
     """Return the roles that can insert events and do not own the table."""
-    statement = text(
+    roles_query = text(
         "select distinct a.grantee\\:\\:regrole\\:\\:text from pg_class c, aclexplode(c.relacl) a "
         "where c.oid = 'event'\\:\\:regclass and a.grantee not in (0, c.relowner) and "
         "a.privilege_type = 'INSERT'"
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await connection.execute(roles_query)).scalars())
 
 
 async def _quote_role(connection: AsyncConnection, role: str) -> str:
-    statement = text("select quote_ident(rolname) from pg_roles where rolname = :role")
-    quoted_role = (await connection.execute(statement, {"role": role})).scalar_one_or_none()
+    quote_query = text("select quote_ident(rolname) from pg_roles where rolname = :role")
+    quoted_role = (await connection.execute(quote_query, {"role": role})).scalar_one_or_none()
     if quoted_role is None:
         raise NotFoundError(
             f"There is no role '{role}': make it first (create role ... login password ...)."
@@ -112,13 +113,15 @@ async def _grant_role(connection: AsyncConnection, role: str) -> None:
     schema = (await connection.execute(text("select quote_ident(current_schema())"))).scalar_one()
     await connection.exec_driver_sql(f"grant usage on schema {schema} to {role}")
     await connection.exec_driver_sql(f"grant select on alembic_version to {role}")
-    for name in Row.metadata.tables:
+    for table_name in Row.metadata.tables:
         rights = (
-            "select, insert" if name in APPEND_ONLY_TABLES else "select, insert, update, delete"
+            "select, insert"
+            if table_name in APPEND_ONLY_TABLES
+            else "select, insert, update, delete"
         )
-        await connection.exec_driver_sql(f"revoke all on {name} from {role}")
-        await connection.exec_driver_sql(f"grant {rights} on {name} to {role}")
-    for name, column in DERIVED_COLUMNS.items():
-        await connection.exec_driver_sql(f"grant update ({column}) on {name} to {role}")
+        await connection.exec_driver_sql(f"revoke all on {table_name} from {role}")
+        await connection.exec_driver_sql(f"grant {rights} on {table_name} to {role}")
+    for table_name, column in DERIVED_COLUMNS.items():
+        await connection.exec_driver_sql(f"grant update ({column}) on {table_name} to {role}")
     for function in (ERASE_EVENTS_SIGNATURE, ERASE_CHANGES_SIGNATURE):
         await connection.exec_driver_sql(f"grant execute on function {function} to {role}")

@@ -139,7 +139,7 @@ def _kind_query(kind: str) -> JsonQuery:
         *(resource_field.name for resource_field in fields(serialization.RESOURCE_CLASSES[kind])),
         "archived_at",
     )
-    column_list = ", ".join(f'"{name}"' for name in column_names)
+    column_list = ", ".join(f'"{column_name}"' for column_name in column_names)
     rows = TABLES_BY_KIND[kind].name
     query = f"select {column_list} from {rows} where organization_id = :organization"  # noqa: S608  # constants
     return JsonQuery(column_list, query)
@@ -202,7 +202,7 @@ async def find_resource(
     statement = select(table).where(table.c.organization_id == organization_id)
     if kind not in ("organization", "policy"):
         statement = statement.where(
-            *(table.c[name] == value for name, value in split_key(kind, key).items())
+            *(table.c[column_name] == value for column_name, value in split_key(kind, key).items())
         )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else _to_stored_resource(kind, row)
@@ -230,13 +230,18 @@ async def list_resources(
     table = TABLES_BY_KIND[kind]
     statement = select(table).where(table.c.organization_id == organization_id)
     statement = statement.where(
-        *(table.c[name] == expected for name, expected in resource_filter.equals.items())
+        *(
+            table.c[column_name] == expected
+            for column_name, expected in resource_filter.equals.items()
+        )
     )
     if not resource_filter.include_archived:
         statement = statement.where(table.c.archived_at.is_(None))
     if after_key is not None:
         statement = statement.where(_is_beyond_position(table, split_key(kind, after_key)))
-    statement = statement.order_by(*(table.c[name] for name in key_columns(kind))).limit(limit)
+    statement = statement.order_by(
+        *(table.c[column_name] for column_name in key_columns(kind))
+    ).limit(limit)
     return [
         _to_stored_resource(kind, row) for row in (await connection.execute(statement)).mappings()
     ]
@@ -249,8 +254,8 @@ def _to_stored_resource(kind: str, row: RowMapping) -> StoredResource:
 def _is_beyond_position(table: Table, position: Mapping[str, object]) -> ColumnElement[bool]:
     """Return the condition for rows after a position, in lexicographic order."""
     condition: ColumnElement[bool] = ~true()
-    for name, value in reversed(list(position.items())):
-        column = table.c[name]
+    for column_name, value in reversed(list(position.items())):
+        column = table.c[column_name]
         condition = or_(column > value, and_(column == value, condition))
     return condition
 
@@ -295,7 +300,9 @@ async def _upsert_resource(
     }
     insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(table).values(row)
     primary_key = [column.name for column in table.primary_key.columns]
-    updated_columns = {name: value for name, value in row.items() if name not in primary_key}
+    updated_columns = {
+        column_name: value for column_name, value in row.items() if column_name not in primary_key
+    }
     await connection.execute(
         insertion.on_conflict_do_update(index_elements=primary_key, set_=updated_columns)
     )

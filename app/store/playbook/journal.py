@@ -71,7 +71,9 @@ async def add_action(
     preceding_changes: int = 0,
 ) -> None:
     """Add an action to the journal, after the configuration changes of the same write."""
-    action_columns = {name: getattr(action, name) for name in RecordedAction.__slots__}
+    action_columns = {
+        slot_name: getattr(action, slot_name) for slot_name in RecordedAction.__slots__
+    }
     position_columns = {
         "seq": position.seq,
         "position": preceding_changes,
@@ -94,9 +96,11 @@ async def list_journal_records(
 ) -> list[JournalRecord]:
     """Return at most `limit` records, newest first, after a position."""
     statement = select(journal_table).where(journal_table.c.organization_id == organization_id)
-    for name in ("kind", "key", "actor"):
-        if getattr(journal_filter, name) is not None:
-            statement = statement.where(journal_table.c[name] == getattr(journal_filter, name))
+    for filter_name in ("kind", "key", "actor"):
+        if getattr(journal_filter, filter_name) is not None:
+            statement = statement.where(
+                journal_table.c[filter_name] == getattr(journal_filter, filter_name)
+            )
     if journal_filter.first is not None:
         statement = statement.where(journal_table.c.day >= journal_filter.first)
     if journal_filter.last is not None:
@@ -109,7 +113,10 @@ async def list_journal_records(
         journal_table.c.seq.desc(), journal_table.c.position.desc()
     ).limit(limit)
     rows = (await connection.execute(statement)).mappings()
-    return [JournalRecord(**{name: row[name] for name in JournalRecord.__slots__}) for row in rows]
+    return [
+        JournalRecord(**{filter_name: row[filter_name] for filter_name in JournalRecord.__slots__})
+        for row in rows
+    ]
 
 
 async def load_account_history(
@@ -206,6 +213,6 @@ async def replay_journal(
     )
     last_states = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
     return {
-        (kind, key): None if state is None else serialization.from_json(kind, state)
-        for (kind, key), state in last_states.items()
+        (kind, resource_key): None if state is None else serialization.from_json(kind, state)
+        for (kind, resource_key), state in last_states.items()
     }

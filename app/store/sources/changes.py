@@ -74,8 +74,8 @@ async def add_changes(
     """
     first_reports: dict[str, tuple[UUID, Change]] = {}
     for delivery_id, changes in deliveries:
-        for key, change in {change.key: change for change in changes}.items():
-            first_reports.setdefault(key, (delivery_id, change))
+        for change_key, change in {change.key: change for change in changes}.items():
+            first_reports.setdefault(change_key, (delivery_id, change))
     rows = [
         _to_row(delivery_id, change) for _, (delivery_id, change) in sorted(first_reports.items())
     ]
@@ -120,7 +120,7 @@ async def _insert_changes(
     statement = text(
         "insert into change (organization_id, source, generation, seq, "  # noqa: S608  # constants
         f"{column_list}) select :organization, :source, :generation, :seq, "
-        f"{', '.join(f'd.{name}' for name in column_types)} "
+        f"{', '.join(f'd.{column_name}' for column_name in column_types)} "
         f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
         "on conflict do nothing returning key"
     ).bindparams(
@@ -155,14 +155,14 @@ async def load_changes(
     rows, links = await query_many(
         connection, source_generation.organization_id, queries, parameters
     )
-    for entity, key, occurred_us, verb, fields_json, other_entity, sequence in rows:
+    for entity, change_key, occurred_us, verb, fields_json, other_entity, sequence in rows:
         parsed_fields = strict_json.loads(fields_json.encode())
         occurred_at = epoch.from_microseconds(occurred_us)
         record_changes.changes[entity].append(
-            Change(entity, key, occurred_at, verb, parsed_fields, other_entity, sequence)  # type: ignore[arg-type]  # an object
+            Change(entity, change_key, occurred_at, verb, parsed_fields, other_entity, sequence)  # type: ignore[arg-type]  # an object
         )
-    for deal, entity, key in links:
-        record_changes.links[deal].append((entity, key))
+    for deal, entity, change_key in links:
+        record_changes.links[deal].append((entity, change_key))
     return record_changes
 
 
@@ -194,7 +194,7 @@ async def changes_first_seen_in(
 
 
 def _to_change(row: RowMapping) -> Change:
-    return Change(**{name: row[name] for name in CHANGE_FIELDS})
+    return Change(**{field_name: row[field_name] for field_name in CHANGE_FIELDS})
 
 
 async def copy_to_next_generation(
@@ -208,8 +208,10 @@ async def copy_to_next_generation(
     """
     column_names = [column.name for column in change_table.columns]
     columns = [
-        literal(source_generation.generation + 1) if name == "generation" else change_table.c[name]
-        for name in column_names
+        literal(source_generation.generation + 1)
+        if column_name == "generation"
+        else change_table.c[column_name]
+        for column_name in column_names
     ]
     selection = select(*columns).where(
         *source_generation.to_conditions(),

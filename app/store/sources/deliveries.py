@@ -52,7 +52,7 @@ async def add_deliveries(
     rows = [
         {
             "organization_id": organization_id,
-            **{name: getattr(delivery, name) for name in StoredDelivery.__slots__},
+            **{slot_name: getattr(delivery, slot_name) for slot_name in StoredDelivery.__slots__},
             "headers": dict(delivery.headers),
             "rejects": [dict(reject) for reject in delivery.rejects],
         }
@@ -103,7 +103,7 @@ async def list_deliveries(
 
 def to_delivery(row: RowMapping) -> StoredDelivery:
     """Return the delivery of a row."""
-    return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
+    return StoredDelivery(**{slot_name: row[slot_name] for slot_name in StoredDelivery.__slots__})
 
 
 async def list_replayable_deliveries(
@@ -135,7 +135,7 @@ async def update_outcome(
 ) -> None:
     """Save the outcome of a delivery."""
     column_names = ("state", "problem", "changes", "recorded", "retracted")
-    outcome = {name: getattr(delivery, name) for name in column_names} | {
+    outcome = {column_name: getattr(delivery, column_name) for column_name in column_names} | {
         "rejects": [dict(reject) for reject in delivery.rejects]
     }
     where = (

@@ -79,19 +79,19 @@ async def load_source_health(
     now_us = epoch.to_microseconds(now)
     counts_by_source = await _count_deliveries(connection, organization_id, keys, now)
     last_received = {
-        key: counts.last_hook_received_us
-        for key, counts in counts_by_source.items()
+        source_key: counts.last_hook_received_us
+        for source_key, counts in counts_by_source.items()
         if counts.last_hook_received_us is not None
     }
     silent_sources = await _find_silent_sources(connection, organization_id, last_received, now_us)
     lags = await _load_lags(connection, organization_id, sources, now)
     unmapped_by_source = await _count_unmapped_values(connection, organization_id, keys)
     health_by_source = {}
-    for key in keys:
-        counts = counts_by_source[key]
-        lag = lags.get(key, [])
-        unmapped_counts = unmapped_by_source.get(key, {})
-        health_by_source[key] = SourceHealthReport(
+    for source_key in keys:
+        counts = counts_by_source[source_key]
+        lag = lags.get(source_key, [])
+        unmapped_counts = unmapped_by_source.get(source_key, {})
+        health_by_source[source_key] = SourceHealthReport(
             None
             if counts.last_received_us is None
             else epoch.from_microseconds(counts.last_received_us),
@@ -100,7 +100,7 @@ async def load_source_health(
             else epoch.from_microseconds(counts.last_refused_us),
             counts.delivery_count,
             counts.failed_count,
-            key in silent_sources,
+            source_key in silent_sources,
             median_low(lag) if lag else None,
             max(lag, default=None),
             unmapped_counts.get(WITHOUT_AMOUNT, 0),
@@ -126,10 +126,12 @@ async def _count_deliveries(
         f"from {json_recordset(connection, 'sources', SOURCE_COLUMN_TYPES, 'w')}"
     )
     since_us = epoch.to_microseconds(now - timedelta(hours=HOURS_PER_DAY))
-    parameters = {"sources": dumps([[key] for key in keys]), "since": since_us}
+    parameters = {"sources": dumps([[source_key] for source_key in keys]), "since": since_us}
     return {
-        key: _DeliveryCounts(*columns)
-        for key, *columns in await fetch_rows(connection, statement, organization_id, parameters)
+        source_key: _DeliveryCounts(*columns)
+        for source_key, *columns in await fetch_rows(
+            connection, statement, organization_id, parameters
+        )
     }
 
 
@@ -176,7 +178,7 @@ async def find_intervals_with_deliveries(
     """
     if not intervals:
         return []
-    statement = text(
+    intervals_query = text(
         "select w.interval_index "  # noqa: S608  # constants
         f"from {json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} "
         "where exists (select 1 from delivery d where d.organization_id = :organization "
@@ -187,7 +189,7 @@ async def find_intervals_with_deliveries(
     return [
         index
         for (index,) in await fetch_rows(
-            connection, statement, organization_id, {"rows": dumps(rows)}
+            connection, intervals_query, organization_id, {"rows": dumps(rows)}
         )
     ]
 
@@ -270,8 +272,12 @@ async def _count_unmapped_values(
         ranked.c.property == WITHOUT_AMOUNT[0]
     )
     counts_by_source: dict[str, dict[tuple[str, str], int]] = {}
-    statement = select(ranked).where(is_reported).order_by(ranked.c.source, ranked.c.frequency_rank)
-    for source, property_name, unmapped_value, frequency, _ in await connection.execute(statement):
+    ranking_query = (
+        select(ranked).where(is_reported).order_by(ranked.c.source, ranked.c.frequency_rank)
+    )
+    for source, property_name, unmapped_value, frequency, _ in await connection.execute(
+        ranking_query
+    ):
         counts_by_source.setdefault(source, {})[property_name, unmapped_value] = frequency
     return counts_by_source
 

@@ -33,9 +33,10 @@ async def query_many(
     array_columns = ", ".join(
         json_array_column(connection, query.columns, query.sql) for query in queries
     )
-    statement = text(f"{with_clause} select {array_columns}").bindparams(
+    combined_query = text(f"{with_clause} select {array_columns}").bindparams(
         bindparam("organization", organization_id, column_types.UuidColumn())
     )
     return [
-        loads(json_rows) for json_rows in (await connection.execute(statement, parameters)).one()
+        loads(json_rows)
+        for json_rows in (await connection.execute(combined_query, parameters)).one()
     ]

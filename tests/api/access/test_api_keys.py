@@ -16,17 +16,17 @@ KEY_REQUEST = {
 async def test_a_key_is_shown_once_and_listed_without_its_secret(admin):
     issue_reply = await admin.post("/v1/api-keys", KEY_REQUEST)
     assert issue_reply.status_code == 201, issue_reply.text
-    key = issue_reply.json()["api_key"]
-    assert key.startswith("sightline_")
+    issued_key = issue_reply.json()["api_key"]
+    assert issued_key.startswith("sightline_")
     keys_by_id = {
         listed_key["id"]: listed_key
         for listed_key in (await admin.get("/v1/api-keys")).json()["items"]
     }
-    assert {**keys_by_id[issue_reply.json()["id"]], "api_key": key} == issue_reply.json()
-    assert keys_by_id[issue_reply.json()["id"]]["last_four"] == key[-4:]
+    assert {**keys_by_id[issue_reply.json()["id"]], "api_key": issued_key} == issue_reply.json()
+    assert keys_by_id[issue_reply.json()["id"]]["last_four"] == issued_key[-4:]
     readable_text = (await admin.get("/v1/api-keys")).text + (await admin.get("/v1/journal")).text
-    assert key not in readable_text
-    assert key[21:64] not in readable_text
+    assert issued_key not in readable_text
+    assert issued_key[21:64] not in readable_text
 
 
 async def test_keys_are_listed_in_pages_oldest_first(api):

@@ -45,9 +45,9 @@ async def test_an_event_is_recorded_once_whichever_content_mode_is_used(seeded_a
     answer = await post_cloudevent(seeded_api.admin, EVENT)
     assert (answer.status_code, answer.json()["recorded"]) == (200, 1), answer.text
     binary_headers = {
-        f"ce-{name}": value
-        for name, value in EVENT.items()
-        if name not in ("data", "datacontenttype")
+        f"ce-{attribute_name}": value
+        for attribute_name, value in EVENT.items()
+        if attribute_name not in ("data", "datacontenttype")
     }
     binary_reply = await post_cloudevent(
         seeded_api.admin, EVENT["data"], {"content-type": "application/json", **binary_headers}
@@ -75,9 +75,17 @@ async def test_a_single_invalid_event_is_rejected_with_the_fitting_status(seeded
         answer = await post_cloudevent(seeded_api.admin, body, headers, source)
         return answer.status_code, answer.json()["code"]
 
-    event_without_id = {name: value for name, value in EVENT.items() if name != "id"}
+    event_without_id = {
+        attribute_name: value for attribute_name, value in EVENT.items() if attribute_name != "id"
+    }
     assert await post_invalid(event_without_id) == (400, "malformed-input")
-    assert await post_invalid({name: value for name, value in EVENT.items() if name != "time"}) == (
+    assert await post_invalid(
+        {
+            attribute_name: value
+            for attribute_name, value in EVENT.items()
+            if attribute_name != "time"
+        }
+    ) == (
         422,
         "invalid-input",
     )

@@ -38,7 +38,9 @@ def test_an_event_with_only_the_required_fields_has_defaults():
 @pytest.mark.parametrize("field", VALID_EVENT)
 def test_a_required_field_may_not_be_missing(field):
     with pytest.raises(InvalidError) as exception_info:
-        parse_event({name: value for name, value in VALID_EVENT.items() if name != field})
+        parse_event(
+            {field_name: value for field_name, value in VALID_EVENT.items() if field_name != field}
+        )
     assert exception_info.value.faults[0].pointer == f"/{field}"
 
 
@@ -211,13 +213,17 @@ def make_submission(draw: st.DrawFn) -> object:
     changed_fields = draw(st.lists(st.sampled_from([*FIELD_STRATEGIES]), max_size=4))
     removed_field = draw(st.sampled_from([None, None, None, *VALID_EVENT]))
     overrides = {
-        name: draw(
-            FIELD_STRATEGIES[name] | ANY_VALUES if draw(st.booleans()) else FIELD_STRATEGIES[name]
+        field_name: draw(
+            FIELD_STRATEGIES[field_name] | ANY_VALUES
+            if draw(st.booleans())
+            else FIELD_STRATEGIES[field_name]
         )
-        for name in changed_fields
+        for field_name in changed_fields
     }
     return {
-        name: value for name, value in {**VALID_EVENT, **overrides}.items() if name != removed_field
+        field_name: value
+        for field_name, value in {**VALID_EVENT, **overrides}.items()
+        if field_name != removed_field
     }
 
 

@@ -84,7 +84,7 @@ async def test_no_more_than_a_page_of_events_is_ever_held(api_with_events, endin
         return {"type": "http.request", "body": b"", "more_body": False}
 
     request = api_with_events.admin.http.build_request("GET", f"/v1/events.{ending}")
-    headers = [(name.lower(), content) for name, content in request.headers.raw]
+    headers = [(header_name.lower(), content) for header_name, content in request.headers.raw]
     scope = {
         "type": "http",
         "method": "GET",

@@ -92,8 +92,8 @@ async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(str
             401,
             '"address";q=3;w=60',
         )
-    for key in (None, "sightline_x", unverified_key):
-        rejection = await Client(strict_api.app, key).get("/v1/teams")
+    for presented_key in (None, "sightline_x", unverified_key):
+        rejection = await Client(strict_api.app, presented_key).get("/v1/teams")
         assert (rejection.status_code, rejection.headers["retry-after"]) == (429, "20")
     assert (await strict_api.admin.get("/v1/teams")).status_code == 200, (
         "nobody is locked out by somebody else"
@@ -105,14 +105,14 @@ async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(str
 async def test_a_key_that_cannot_be_one_is_refused_before_any_work(api):
     valid_key = api.admin.key or ""
     with record_statements(api.app.state.service.database) as statements:
-        for key in (
+        for malformed_key in (
             "x",
             valid_key[:-1],
             f"{valid_key}0",
             valid_key[:-1] + ("a" if valid_key[-1] != "a" else "b"),
             valid_key.upper(),
         ):
-            assert (await Client(api.app, key).get("/v1/teams")).status_code == 401
+            assert (await Client(api.app, malformed_key).get("/v1/teams")).status_code == 401
     assert statements == set()
 
 

@@ -11,8 +11,8 @@ from tests.api.conftest import SQLITE_ONLY
 
 @pytest.fixture
 async def admin_with_teams(admin):
-    for name in ("a", "a-a", "b", "c", "d"):
-        await admin.put_object(f"/v1/teams/{name}", {"name": name, "function": "sales"})
+    for team_key in ("a", "a-a", "b", "c", "d"):
+        await admin.put_object(f"/v1/teams/{team_key}", {"name": team_key, "function": "sales"})
     return admin
 
 

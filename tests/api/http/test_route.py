@@ -36,8 +36,8 @@ def list_operations(*, is_secured: bool = True) -> list[tuple[str, str, dict[str
 
 
 def fill_path(path: str, names: dict[str, str]) -> str:
-    for name, value in names.items():
-        path = path.replace(f"{{{name}}}", value)
+    for parameter_name, value in names.items():
+        path = path.replace(f"{{{parameter_name}}}", value)
     return path
 
 
@@ -71,9 +71,9 @@ async def test_every_operation_requires_a_key_and_rejects_in_one_way(api):
             assert reply.status_code == 401, (method, path, headers)
             assert reply.headers["www-authenticate"].startswith("Bearer")
             problem = {
-                name: value
-                for name, value in reply.json().items()
-                if name not in ("instance", "request_id")
+                member_name: value
+                for member_name, value in reply.json().items()
+                if member_name not in ("instance", "request_id")
             }
             first_problem = first_problem or problem
             assert problem == first_problem
@@ -163,7 +163,9 @@ async def test_objects_of_another_organization_are_not_found(api):
 
 def _strip_request_details(problem: dict[str, Any]) -> dict[str, Any]:
     fields = {
-        name: value for name, value in problem.items() if name not in ("instance", "request_id")
+        member_name: value
+        for member_name, value in problem.items()
+        if member_name not in ("instance", "request_id")
     }
     return {**fields, "detail": re.sub("'[a-z0-9/-]+'", "?", fields["detail"])}
 
@@ -227,8 +229,8 @@ async def test_the_name_of_the_scheme_may_be_written_in_any_case(api, scheme):
 
 
 async def test_too_many_parameters_are_rejected_before_they_are_parsed(api):
-    for name in ("a", "archived"):
-        query = "&".join(f"{name}={number}" for number in range(51))
+    for parameter_name in ("a", "archived"):
+        query = "&".join(f"{parameter_name}={number}" for number in range(51))
         rejection = await Client(api.app, None).get(f"/livez?{query}")
         assert (rejection.status_code, rejection.json()["detail"]) == (
             422,
@@ -284,16 +286,19 @@ async def test_no_request_may_set_fields_that_the_service_sets(api):
         request_content = operation["requestBody"]["content"]
         (media,) = request_content.values()
         request_properties = schemas[media["schema"]["$ref"].rpartition("/")[2]]["properties"]
-        for name in reply_properties.keys() - request_properties.keys():
-            altered_request = {**example_request, "json": {**example_request["json"], name: "x"}}
+        for property_name in reply_properties.keys() - request_properties.keys():
+            altered_request = {
+                **example_request,
+                "json": {**example_request["json"], property_name: "x"},
+            }
             reply = await api.admin.http.request(
                 method, fill_path(path, PATH_NAMES), **altered_request
             )
-            assert reply.status_code == 422, (method, path, name, reply.text)
-            assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (
+            assert reply.status_code == 422, (method, path, property_name, reply.text)
+            assert f"/{property_name}" in [error["pointer"] for error in reply.json()["errors"]], (
                 method,
                 path,
-                name,
+                property_name,
             )
             checked_count += 1
     assert checked_count > 30

@@ -23,8 +23,10 @@ PATHS_BY_SCHEMA = {
 async def test_every_reply_has_exactly_the_members_of_its_schema(api):
     await api.seed_strategy()
     schemas = get_contract()["components"]["schemas"]
-    for name, path in PATHS_BY_SCHEMA.items():
-        assert (await api.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), name
+    for schema_name, path in PATHS_BY_SCHEMA.items():
+        assert (await api.admin.get(path)).json().keys() == schemas[schema_name][
+            "properties"
+        ].keys(), schema_name
     event_reply = await api.admin.post("/v1/events", make_event())
     assert event_reply.json().keys() == schemas["Event"]["properties"].keys()
 
@@ -33,8 +35,8 @@ async def test_a_member_that_only_replies_have_is_refused_in_a_request(api):
     await api.seed_strategy()
     schemas = get_contract()["components"]["schemas"]
     checked_count = 0
-    for name, path in PATHS_BY_SCHEMA.items():
-        put_schema = schemas[f"{name}Put"]
+    for schema_name, path in PATHS_BY_SCHEMA.items():
+        put_schema = schemas[f"{schema_name}Put"]
         current_view = (await api.admin.get(path)).json()
         valid_request = {
             member: value

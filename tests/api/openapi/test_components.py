@@ -16,6 +16,8 @@ def test_every_code_is_explained_where_people_read():
 
 
 def test_every_header_of_a_response_is_a_shared_one():
-    header_names = {name for response in RESPONSES.values() for name in response["headers"]}
+    header_names = {
+        header_name for response in RESPONSES.values() for header_name in response["headers"]
+    }
     assert header_names <= HEADERS.keys()
     assert len({tag["name"] for tag in TAGS}) == len(TAGS)

@@ -33,9 +33,9 @@ def walk_nodes(node: Any, location: str = "") -> Iterator[tuple[str, dict[str, A
     """Yield every schema below a node; examples are not schemas."""
     if isinstance(node, dict):
         yield location, node
-        for name, value in node.items():
-            if name not in ("examples", "example", "default", "enum"):
-                yield from walk_nodes(value, f"{location}/{name}")
+        for child_name, value in node.items():
+            if child_name not in ("examples", "example", "default", "enum"):
+                yield from walk_nodes(value, f"{location}/{child_name}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from walk_nodes(value, f"{location}/{index}")
@@ -60,12 +60,16 @@ def test_the_document_is_valid_and_says_3_1_0(openapi_document):
 
 def test_operation_ids_are_unique_snake_case_and_begin_with_a_verb(openapi_document):
     names = [operation["operationId"] for _, _, operation in list_operations(openapi_document)]
-    assert [name for name, count in Counter(names).items() if count > 1] == []
+    assert [operation_id for operation_id, count in Counter(names).items() if count > 1] == []
     verbs = (
         "ask|import|preview|replay|export|get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|"
         "take|check|erase"
     )
-    assert [name for name in names if not re.fullmatch(rf"({verbs})(_[a-z]+)+", name)] == []
+    assert [
+        operation_id
+        for operation_id in names
+        if not re.fullmatch(rf"({verbs})(_[a-z]+)+", operation_id)
+    ] == []
 
 
 def test_every_operation_has_one_declared_tag_a_summary_a_description_and_a_security(
@@ -86,19 +90,24 @@ def test_every_operation_has_one_declared_tag_a_summary_a_description_and_a_secu
 
 def test_no_schema_is_split_renamed_or_named_like_a_word_of_a_language(openapi_document):
     names = openapi_document["components"]["schemas"]
-    assert [name for name in names if name.endswith(("-Input", "-Output"))] == []
+    assert [
+        schema_name for schema_name in names if schema_name.endswith(("-Input", "-Output"))
+    ] == []
     assert BAD_NAMES & set(names) == set()
-    titles = Counter(schema.get("title", name) for name, schema in names.items())
+    titles = Counter(schema.get("title", schema_name) for schema_name, schema in names.items())
     assert [title for title, count in titles.items() if count > 1] == []
     assert "HTTPValidationError" not in str(openapi_document)
 
 
 def test_properties_are_snake_case_and_unlike_what_generators_add(openapi_document):
     for location, schema in walk_schemas(openapi_document):
-        for name in schema.get("properties", {}):
+        for property_name in schema.get("properties", {}):
             if not location.endswith("/properties"):
-                assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name), (location, name)
-                assert name not in BAD_PROPERTIES, (location, name)
+                assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", property_name), (
+                    location,
+                    property_name,
+                )
+                assert property_name not in BAD_PROPERTIES, (location, property_name)
 
 
 def test_every_string_array_map_and_integer_is_bounded(openapi_document):
@@ -121,12 +130,12 @@ def test_every_string_array_map_and_integer_is_bounded(openapi_document):
 
 def test_no_schema_is_empty_boolean_or_a_list_of_nothing(openapi_document):
     for location, schema in walk_schemas(openapi_document):
-        for name, member in schema.get("properties", {}).items():
+        for property_name, member in schema.get("properties", {}).items():
             if not location.endswith("/properties"):
-                assert isinstance(member, dict), (location, name)
+                assert isinstance(member, dict), (location, property_name)
                 assert member.keys() & {"type", "$ref", "anyOf", "allOf", "const", "enum"}, (
                     location,
-                    name,
+                    property_name,
                 )
 
 
@@ -140,11 +149,11 @@ def test_enums_are_lower_case_and_unique_after_folding(openapi_document):
 
 
 def test_requests_reject_unknown_members_and_replies_require_every_member(openapi_document):
-    for name, schema in openapi_document["components"]["schemas"].items():
+    for schema_name, schema in openapi_document["components"]["schemas"].items():
         if schema["type"] == "object":
             is_closed = schema.get("additionalProperties") is False
             is_complete = set(schema.get("required", [])) == set(schema["properties"])
-            assert is_closed or is_complete or name == "Problem", name
+            assert is_closed or is_complete or schema_name == "Problem", schema_name
 
 
 def test_every_problem_refers_to_a_shared_response(openapi_document):
@@ -222,9 +231,9 @@ def test_nothing_has_a_default_that_some_generator_cannot_write(openapi_document
 
 
 def test_members_stay_apart_whatever_case_a_language_gives_them(openapi_document):
-    for name, schema in openapi_document["components"]["schemas"].items():
+    for schema_name, schema in openapi_document["components"]["schemas"].items():
         folded_names = Counter(member.replace("_", "").lower() for member in schema["properties"])
-        assert [member for member, count in folded_names.items() if count > 1] == [], name
+        assert [member for member, count in folded_names.items() if count > 1] == [], schema_name
 
 
 def test_values_of_maps_are_of_one_type(openapi_document):
@@ -257,7 +266,9 @@ def test_headers_are_written_in_their_usual_capitals(openapi_document):
                 )
         for reply in operation["responses"].values():
             assert [
-                name for name, header in reply.get("headers", {}).items() if "$ref" not in header
+                header_name
+                for header_name, header in reply.get("headers", {}).items()
+                if "$ref" not in header
             ] == [], (
                 path,
                 method,

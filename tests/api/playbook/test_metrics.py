@@ -46,12 +46,12 @@ async def test_a_metric_reports_how_many_events_it_matches_counts_and_leaves_out
         "bare": {"type": "invoice.paid"},
         "work": {"type": "call.held", "kind": "activity"},
     }
-    for name, event_fields in fields_by_id.items():
+    for count_name, event_fields in fields_by_id.items():
         assert (
-            await admin.post("/v1/events", {"id": name, **common_fields, **event_fields})
+            await admin.post("/v1/events", {"id": count_name, **common_fields, **event_fields})
         ).status_code == 201
     reply_after = await admin.get("/v1/metrics/arr")
-    assert [reply_after.json()[name] for name in COUNT_FIELDS] == [4, 1, 1, 1]
+    assert [reply_after.json()[count_name] for count_name in COUNT_FIELDS] == [4, 1, 1, 1]
     assert reply_after.headers["etag"] != reply_before.headers["etag"]
     assert (await admin.get("/v1/metrics")).json()["items"] == [reply_after.json()]
 

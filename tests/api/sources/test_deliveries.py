@@ -16,13 +16,13 @@ async def caller(api):
     await api.seed_strategy()
     service = api.app.state.service
     actor = await authenticate_key(service, api.admin.key)
-    async with service.database.write_transaction() as connection:
+    async with service.database.write_transaction() as writer:
         for number, uid in enumerate(UIDS):
             state = "failed" if number == 3 else "processed"
             delivery = StoredDelivery(
                 uid, "billing", NOW, "application/json", {}, b"{}", state, None, (), 0, 0, 0
             )
-            await add_deliveries(connection, actor.organization, delivery)
+            await add_deliveries(writer, actor.organization, delivery)
     return api.admin
 
 

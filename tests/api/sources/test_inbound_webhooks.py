@@ -27,9 +27,9 @@ class WebhookSender:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         message_id = f"msg_{self.last_number}"
         timestamp = str(int(NOW.timestamp()))
-        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        secret_key = base64.b64decode(self.secret.removeprefix("whsec_"))
         signature = base64.b64encode(
-            hmac.new(key, f"{message_id}.{timestamp}.".encode() + content, sha256).digest()
+            hmac.new(secret_key, f"{message_id}.{timestamp}.".encode() + content, sha256).digest()
         ).decode()
         headers = {
             "webhook-id": message_id,
@@ -88,9 +88,9 @@ async def test_an_invalid_signature_and_an_unknown_hook_get_the_same_answer(api,
     unknown_reply = await sender.send(make_event_body())
     problems = [
         {
-            name: member
-            for name, member in problem_reply.json().items()
-            if name not in ("instance", "request_id")
+            member_name: member
+            for member_name, member in problem_reply.json().items()
+            if member_name not in ("instance", "request_id")
         }
         for problem_reply in (forged_reply, stale_reply, unknown_reply)
     ]
@@ -321,7 +321,9 @@ async def test_only_a_cloudevents_hook_accepts_a_webhook_subscription(api, sende
             b"",
         )
         webhook_headers = {
-            name: value for name, value in reply.headers.items() if name.startswith("webhook-")
+            header_name: value
+            for header_name, value in reply.headers.items()
+            if header_name.startswith("webhook-")
         }
         assert "access-control-allow-origin" not in reply.headers
         return webhook_headers

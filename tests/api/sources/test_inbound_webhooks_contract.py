@@ -234,8 +234,8 @@ async def test_every_situation_is_answered_as_the_table_says(api: ApiHarness, na
     for situation, (body, variation) in build_situations(name).items():
         if situation == "cannot be stored":
             events_before = (await api.admin.get("/v1/events", params={"source": "crm"})).json()
-            async with api.app.state.service.database.write_transaction() as connection:
-                await connection.execute(text("alter table delivery rename to elsewhere"))
+            async with api.app.state.service.database.write_transaction() as writer:
+                await writer.execute(text("alter table delivery rename to elsewhere"))
         deliveries_before = (
             set() if situation == "cannot be stored" else await list_delivery_states(api)
         )

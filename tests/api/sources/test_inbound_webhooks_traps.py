@@ -245,7 +245,7 @@ TESTS_BY_TRAP: dict[str, Sequence[str]] = {
 def test_every_trap_is_covered_by_existing_tests(trap: str):
     assert TESTS_BY_TRAP[trap], trap
     for reference in TESTS_BY_TRAP[trap]:
-        path, _, name = reference.partition(" ")
+        path, _, test_name = reference.partition(" ")
         tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
         function_types = (ast.FunctionDef, ast.AsyncFunctionDef)
         test_names = {
@@ -253,7 +253,7 @@ def test_every_trap_is_covered_by_existing_tests(trap: str):
             for node in ast.walk(tree)
             if isinstance(node, function_types) and node.name.startswith("test_")
         }
-        assert name in test_names if name else test_names, reference
+        assert test_name in test_names if test_name else test_names, reference
 
 
 def test_every_trap_is_listed():

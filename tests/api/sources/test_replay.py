@@ -135,8 +135,8 @@ async def test_a_preview_shows_amounts_with_decimals(caller):
     }
     properties = {"amount": "21500.5", "dealstage": "closedwon"}
     sample = [
-        {**common_fields, "propertyName": name, "propertyValue": value}
-        for name, value in properties.items()
+        {**common_fields, "propertyName": property_name, "propertyValue": value}
+        for property_name, value in properties.items()
     ]
     reply = await caller.post("/v1/sources/hubspot/preview", {"body": sample})
     assert reply.status_code == 200, reply.text

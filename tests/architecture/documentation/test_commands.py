@@ -45,7 +45,7 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
 def list_commands() -> list[str]:
     """Return the places of the blocks that the suite has to run."""
     blocks = [block for path in list_documents() for block in read_blocks(path)]
-    return [block.place for block in blocks if block.language == "sh" and block.reason is None]
+    return [block.location for block in blocks if block.language == "sh" and block.reason is None]
 
 
 @pytest.mark.slow
@@ -65,17 +65,17 @@ def test_the_first_steps_and_every_other_page_run(newcomer):
         if page in FRESH_PAGES:
             newcomer.create_organization(Path(page).stem)
         newcomer.run_page(ROOT / page)
-    readme = {block.place for block in read_blocks(ROOT / "README.md")}
+    readme = {block.location for block in read_blocks(ROOT / "README.md")}
     assert set(newcomer.executed) == set(list_commands()) - readme
 
 
 def test_every_block_names_a_language_and_every_mark_gives_a_reason():
     for path in list_documents():
         blocks = read_blocks(path)
-        unknown = [block.place for block in blocks if block.language not in NO_COMMANDS | {"sh"}]
+        unknown = [block.location for block in blocks if block.language not in NO_COMMANDS | {"sh"}]
         assert unknown == [], "commands are in blocks of the language sh"
         for block in blocks:
-            assert block.reason is None or len(block.reason) >= MIN_REASON_LENGTH, block.place
+            assert block.reason is None or len(block.reason) >= MIN_REASON_LENGTH, block.location
         marks = path.read_text(encoding="utf-8").count("<!-- not executed")
         assert marks == sum(block.reason is not None for block in blocks), path
 

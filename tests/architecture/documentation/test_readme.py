@@ -65,14 +65,14 @@ def list_called_paths(text: str) -> list[str]:
 
 def find_unknown_paths(text: str) -> list[str]:
     contract = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
-    known = [
+    known_patterns = [
         re.compile(re.sub(r"\\?\{[^}]*\\?\}", "[^/]+", re.escape(path)))
         for path in contract["paths"]
     ]
     return [
         path
         for path in list_called_paths(text)
-        if not any(pattern.fullmatch(path) for pattern in known)
+        if not any(pattern.fullmatch(path) for pattern in known_patterns)
     ]
 
 
@@ -115,4 +115,4 @@ def test_every_json_block_of_a_page_is_json():
     ]
     assert blocks
     for block in blocks:
-        assert json.loads(block.text) is not None, block.place
+        assert json.loads(block.text) is not None, block.location

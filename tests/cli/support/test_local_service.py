@@ -13,9 +13,9 @@ from app.services.operations import rollup_check
 
 @pytest.fixture
 def service_keys(monkeypatch):
-    key = "k1:" + "A" * 43 + "="
-    monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", key)
-    monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", key)
+    encryption_key = "k1:" + "A" * 43 + "="
+    monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", encryption_key)
+    monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", encryption_key)
 
 
 def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_url, service_keys):

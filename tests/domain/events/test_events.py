@@ -44,8 +44,8 @@ def test_every_field_but_the_name_counts_for_the_fingerprint():
     assert fields == set(CHANGED_FIELDS)
     changed_fields: dict[str, Any] = CHANGED_FIELDS
     digests = {
-        name: fingerprint(FULL_EVENT._replace(**{name: value}))
-        for name, value in changed_fields.items()
+        field_name: fingerprint(FULL_EVENT._replace(**{field_name: value}))
+        for field_name, value in changed_fields.items()
     }
     assert len({fingerprint(FULL_EVENT), *digests.values()}) == len(fields) + 1
     assert fingerprint(FULL_EVENT._replace(id="b", source="other")) == fingerprint(FULL_EVENT)

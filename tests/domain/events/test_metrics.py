@@ -68,7 +68,9 @@ def match_states(candidate: Event, **metric_fields: object) -> list[tuple[str, i
 )
 def test_an_operator_holds_for_just_these(op: str, value: object, expected_names: set[str]):
     assert {
-        name for name, sample in SAMPLE_VALUES.items() if condition_holds(op, value, sample)
+        sample_name
+        for sample_name, sample in SAMPLE_VALUES.items()
+        if condition_holds(op, value, sample)
     } == expected_names
 
 
@@ -192,9 +194,9 @@ def test_a_path_that_leads_nowhere_gives_no_value(data: dict[str, object]):
 
 
 def test_matches_are_sorted_by_key():
-    matches = Matcher({key: make_metric(key) for key in ("zeta", "alpha", "mid")}).match(
-        make_event("e")
-    )
+    matches = Matcher(
+        {metric_key: make_metric(metric_key) for metric_key in ("zeta", "alpha", "mid")}
+    ).match(make_event("e"))
     assert [match.metric for match in matches] == ["alpha", "mid", "zeta"]
 
 

@@ -27,26 +27,34 @@ from tests.support.configurations import (
 
 
 def test_a_playbook_s_window_holds_those_of_its_key_results():
-    before = make_configuration(make_key_result(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY))
+    previous_configuration = make_configuration(
+        make_key_result(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY)
+    )
     assert (
-        errors_by_pointer(make_playbook(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY), before)
+        errors_by_pointer(
+            make_playbook(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY), previous_configuration
+        )
         == {}
     )
     assert (
         "'arr-2m'"
-        in errors_by_pointer(make_playbook(starts_on=FIRST_DAY + 2 * DAY), before)["/ends_on"]
+        in errors_by_pointer(make_playbook(starts_on=FIRST_DAY + 2 * DAY), previous_configuration)[
+            "/ends_on"
+        ]
     )
-    assert list(errors_by_pointer(make_playbook(ends_on=LAST_DAY - 2 * DAY), before)) == [
-        "/ends_on"
-    ]
-    assert errors_by_pointer(make_playbook("other", *NEXT_QUARTER), before) == {}
+    assert list(
+        errors_by_pointer(make_playbook(ends_on=LAST_DAY - 2 * DAY), previous_configuration)
+    ) == ["/ends_on"]
+    assert errors_by_pointer(make_playbook("other", *NEXT_QUARTER), previous_configuration) == {}
 
 
 def test_an_objective_moves_only_where_the_windows_of_its_key_results_fit():
-    before = make_configuration(
+    previous_configuration = make_configuration(
         make_playbook("next", *NEXT_QUARTER), make_key_result(starts_on=FIRST_DAY, ends_on=LAST_DAY)
     )
-    assert list(errors_by_pointer(Objective("win", "next", "Win"), before)) == ["/playbook"]
+    assert list(errors_by_pointer(Objective("win", "next", "Win"), previous_configuration)) == [
+        "/playbook"
+    ]
     assert (
         errors_by_pointer(
             Objective("win", "next", "Win"),

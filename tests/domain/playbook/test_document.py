@@ -119,13 +119,15 @@ def test_children_may_come_before_their_parents():
 
 
 def test_parent_and_child_may_swap_roles():
-    before = apply_accepted(
+    initial_configuration = apply_accepted(
         EMPTY,
         document_with_objectives(Objective("a", "q4", "A"), Objective("b", "q4", "B", parent="a")),
     )
     for order in ((0, 1), (1, 0)):
         objectives = (Objective("a", "q4", "A", parent="b"), Objective("b", "q4", "B"))
-        after = apply_accepted(before, document_with_objectives(*(objectives[n] for n in order)))
+        after = apply_accepted(
+            initial_configuration, document_with_objectives(*(objectives[n] for n in order))
+        )
         assert (after.objectives["a"].parent, after.objectives["b"].parent) == ("b", None)
 
 
@@ -138,15 +140,17 @@ def test_a_parent_cycle_in_the_document_is_refused():
 
 def test_a_playbook_and_its_key_results_may_move_together():
     new_window = (date(2027, 1, 10), date(2027, 2, 10))
-    before = make_configuration(make_key_result(starts_on=FIRST_DAY, ends_on=LAST_DAY))
+    initial_configuration = make_configuration(
+        make_key_result(starts_on=FIRST_DAY, ends_on=LAST_DAY)
+    )
     moved_document = replace(
-        render_document(before, "q4"),
+        render_document(initial_configuration, "q4"),
         playbook=make_playbook("q4", *NEXT_QUARTER),
         key_results=locate_nouns(
             "key_results", [make_key_result(starts_on=new_window[0], ends_on=new_window[1])]
         ),
     )
-    after = apply_accepted(before, moved_document)
+    after = apply_accepted(initial_configuration, moved_document)
     assert (after.playbooks["q4"].starts_on, after.key_results["arr-2m"].ends_on) == (
         NEXT_QUARTER[0],
         new_window[1],
@@ -154,15 +158,15 @@ def test_a_playbook_and_its_key_results_may_move_together():
 
 
 def test_a_metric_and_its_key_result_may_change_direction_in_one_document():
-    before = make_configuration(
+    initial_configuration = make_configuration(
         make_metric(aggregation="last"), make_key_result(baseline=10 * SCALE, target=SCALE)
     )
     document = replace(
-        render_document(before, "q4"),
+        render_document(initial_configuration, "q4"),
         metrics=locate_nouns("metrics", [make_metric(aggregation="sum")]),
         key_results=locate_nouns("key_results", [make_key_result(baseline=0, target=SCALE)]),
     )
-    assert apply_accepted(before, document).metrics["arr"].aggregation == "sum"
+    assert apply_accepted(initial_configuration, document).metrics["arr"].aggregation == "sum"
 
 
 def test_unnamed_resources_are_archived_if_they_are_less_than_half():
@@ -174,25 +178,28 @@ def test_unnamed_resources_are_archived_if_they_are_less_than_half():
 
 
 def test_archiving_more_than_half_needs_prune():
-    before = make_configuration(make_key_result("b"), make_key_result("c"))
+    initial_configuration = make_configuration(make_key_result("b"), make_key_result("c"))
     empty_document = replace(
-        render_document(before, "q4"), objectives=(), key_results=(), responsibilities=()
+        render_document(initial_configuration, "q4"),
+        objectives=(),
+        key_results=(),
+        responsibilities=(),
     )
     with pytest.raises(PruneNeededError, match="6 of the 6"):
-        apply_accepted(before, empty_document)
-    after = apply_accepted(before, empty_document, prune=True)
+        apply_accepted(initial_configuration, empty_document)
+    after = apply_accepted(initial_configuration, empty_document, prune=True)
     assert (after.objectives, after.key_results, after.responsibilities) == ({}, {}, {})
 
 
 def test_archiving_exactly_half_needs_no_prune():
-    before = make_configuration(
+    initial_configuration = make_configuration(
         Objective("a", "q4", "A"),
         Objective("b", "q4", "B"),
         Objective("c", "q4", "C"),
         Objective("d", "q4", "D"),
     )
     assert apply_accepted(
-        before, render_document(make_configuration(), "q4")
+        initial_configuration, render_document(make_configuration(), "q4")
     ).objectives.keys() == {"win"}
 
 
@@ -214,22 +221,23 @@ def test_a_document_does_not_change_other_playbooks():
 
 
 def test_an_archived_part_that_is_named_again_is_restored():
-    before = make_configuration().with_archived("key_result", "arr-2m")
+    initial_configuration = make_configuration().with_archived("key_result", "arr-2m")
     (change,) = diff_configurations(
-        before, apply_accepted(before, render_document(make_configuration(), "q4"))
+        initial_configuration,
+        apply_accepted(initial_configuration, render_document(make_configuration(), "q4")),
     )
     assert (change.action, change.key) == ("restore", "arr-2m")
 
 
 def test_a_document_never_changes_a_playbook_s_state():
-    before = make_configuration(
+    initial_configuration = make_configuration(
         replace(make_playbook(), state="published", revision=3, published_at=NOW)
     )
     document = replace(
         render_document(make_configuration(), "q4"),
         playbook=replace(make_playbook(), title="Win more"),
     )
-    stored_playbook = apply_accepted(before, document).playbooks["q4"]
+    stored_playbook = apply_accepted(initial_configuration, document).playbooks["q4"]
     assert isinstance(stored_playbook, Playbook)
     assert (stored_playbook.title, stored_playbook.state, stored_playbook.revision) == (
         "Win more",
@@ -239,12 +247,14 @@ def test_a_document_never_changes_a_playbook_s_state():
 
 
 def test_a_document_names_a_source_and_changes_nothing_else_of_it():
-    before = make_configuration(Source("crm", "CRM", "hubspot", "42", "sales", {"stages": {}}))
+    initial_configuration = make_configuration(
+        Source("crm", "CRM", "hubspot", "42", "sales", {"stages": {}})
+    )
     document = replace(
         render_document(make_configuration(), "q4"),
         sources=locate_nouns("sources", [Source("crm", "The CRM")]),
     )
-    assert apply_accepted(before, document).sources["crm"] == Source(
+    assert apply_accepted(initial_configuration, document).sources["crm"] == Source(
         "crm", "The CRM", "hubspot", "42", "sales", {"stages": {}}
     )
 
@@ -340,7 +350,7 @@ def test_an_unknown_playbook_cannot_be_rendered():
 
 
 def test_a_document_cannot_take_objects_of_another_playbook():
-    before = make_configuration(
+    initial_configuration = make_configuration(
         make_playbook("next", *NEXT_QUARTER),
         Objective("far", "next", "Far"),
         make_key_result("far-off", objective="far"),
@@ -358,7 +368,7 @@ def test_a_document_cannot_take_objects_of_another_playbook():
         ),
     )
     with pytest.raises(InvalidError) as excinfo:
-        apply_accepted(before, document)
+        apply_accepted(initial_configuration, document)
     assert {fault.pointer: fault.detail for fault in excinfo.value.faults} == {
         "/playbook/objectives/1/key": "The objective 'far' is of the playbook 'next'.",
         "/playbook/objectives/0/key_results/1/key": (
@@ -368,7 +378,7 @@ def test_a_document_cannot_take_objects_of_another_playbook():
 
 
 def test_a_metric_must_not_contradict_a_key_result_of_another_playbook():
-    before = make_configuration(
+    initial_configuration = make_configuration(
         make_metric(aggregation="last"),
         make_playbook("next", *NEXT_QUARTER),
         Objective("far", "next", "Far"),
@@ -378,7 +388,7 @@ def test_a_metric_must_not_contradict_a_key_result_of_another_playbook():
         render_document(make_configuration(), "q4"),
         metrics=locate_nouns("metrics", [make_metric(aggregation="sum")]),
     )
-    assert error_pointers(document, before) == ["/metrics/0/aggregation"]
+    assert error_pointers(document, initial_configuration) == ["/metrics/0/aggregation"]
 
 
 @pytest.mark.parametrize(

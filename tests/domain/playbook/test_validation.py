@@ -97,10 +97,12 @@ def test_a_metric_that_only_rises_has_no_falling_target(aggregation: str):
     assert list(errors_by_pointer(falling_key_result, with_metric)) == (
         ["/target"] if only_rises else []
     )
-    before = make_configuration(make_metric("level", aggregation="last"), falling_key_result)
-    assert list(errors_by_pointer(make_metric("level", aggregation=aggregation), before)) == (
-        ["/aggregation"] if only_rises else []
+    previous_configuration = make_configuration(
+        make_metric("level", aggregation="last"), falling_key_result
     )
+    assert list(
+        errors_by_pointer(make_metric("level", aggregation=aggregation), previous_configuration)
+    ) == (["/aggregation"] if only_rises else [])
 
 
 @pytest.mark.parametrize(
@@ -131,14 +133,19 @@ def test_a_playbook_ends_after_it_starts():
 
 
 def test_parent_and_child_are_in_one_playbook():
-    before = make_configuration(
+    previous_configuration = make_configuration(
         make_playbook("next", *NEXT_QUARTER), Objective("child", "q4", "Child", parent="win")
     )
     assert (
         "another playbook"
-        in errors_by_pointer(Objective("child", "next", "Child", parent="win"), before)["/parent"]
+        in errors_by_pointer(
+            Objective("child", "next", "Child", parent="win"), previous_configuration
+        )["/parent"]
     )
-    assert "'child'" in errors_by_pointer(Objective("win", "next", "Win"), before)["/playbook"]
+    assert (
+        "'child'"
+        in errors_by_pointer(Objective("win", "next", "Win"), previous_configuration)["/playbook"]
+    )
 
 
 def test_no_objective_is_its_own_parent():
@@ -217,21 +224,25 @@ def test_a_team_has_no_rule_of_its_own():
     "responsibility", [Responsibility("win", "sales", "consulted", SCALE, "accepted"), None]
 )
 def test_a_team_without_load_can_be_archived(responsibility: Responsibility | None):
-    before = (
+    previous_configuration = (
         make_configuration(responsibility)
         if responsibility
         else make_configuration(Responsibility("win", "sales", "accountable", SCALE, "declined"))
     )
-    assert "sales" not in archive_resource(before, "team", "sales").teams
+    assert "sales" not in archive_resource(previous_configuration, "team", "sales").teams
 
 
 def test_archiving_an_objective_archives_its_dependents_and_nothing_else():
-    before = make_configuration(
+    previous_configuration = make_configuration(
         Objective("other", "q4", "Other"), make_key_result("kept", objective="other")
     )
-    before = before.with_resource(Responsibility("other", "sales", "informed"))
-    after = archive_resource(before, "objective", "win")
-    assert [(change.action, change.key) for change in diff_configurations(before, after)] == [
+    previous_configuration = previous_configuration.with_resource(
+        Responsibility("other", "sales", "informed")
+    )
+    after = archive_resource(previous_configuration, "objective", "win")
+    assert [
+        (change.action, change.key) for change in diff_configurations(previous_configuration, after)
+    ] == [
         ("archive", "win"),
         ("archive", "arr-2m"),
         ("archive", "win/marketing"),
@@ -270,12 +281,14 @@ def test_nobody_accepts_by_putting():
 
 
 def test_archiving_a_team_archives_its_responsibilities_without_load():
-    before = make_configuration(
+    previous_configuration = make_configuration(
         Objective("other", "q4", "Other"),
         Responsibility("other", "marketing", "informed", SCALE, "accepted"),
     )
-    after = archive_resource(before, "team", "marketing")
-    assert [(change.action, change.key) for change in diff_configurations(before, after)] == [
+    after = archive_resource(previous_configuration, "team", "marketing")
+    assert [
+        (change.action, change.key) for change in diff_configurations(previous_configuration, after)
+    ] == [
         ("archive", "marketing"),
         ("archive", "other/marketing"),
         ("archive", "win/marketing"),

@@ -9,9 +9,9 @@ def test_each_team_is_scored_by_its_contribution_and_signature():
     alignment = compute_alignment(
         make_snapshot(
             *map(make_team, ("both", "late", "mute", "none", "old", "wrote")),
-            *(Contribution("q4", key, "x") for key in ("both", "old", "wrote")),
-            *(Signoff("q4", key, 2, "x") for key in ("both", "late")),
-            *(Signoff("q4", key, 1, "x") for key in ("mute", "old")),
+            *(Contribution("q4", team_key, "x") for team_key in ("both", "old", "wrote")),
+            *(Signoff("q4", team_key, 2, "x") for team_key in ("both", "late")),
+            *(Signoff("q4", team_key, 1, "x") for team_key in ("mute", "old")),
         )
     )
     assert {loss.team: loss.reason for loss in filter_losses(alignment.losses, "playbook")} == {

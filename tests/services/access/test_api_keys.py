@@ -36,20 +36,20 @@ async def is_refused(harness: ServiceHarness, presented: str) -> bool:
 
 
 async def load_key(harness: ServiceHarness, actor: Actor, name: str) -> StoredApiKey:
-    async with harness.service.database.read_transaction() as connection:
-        stored_key = await api_keys_store.find_api_key(connection, actor.organization, name)
+    async with harness.service.database.read_transaction() as reader:
+        stored_key = await api_keys_store.find_api_key(reader, actor.organization, name)
     assert stored_key is not None
     return stored_key
 
 
 async def test_a_key_identifies_its_organization_and_scopes(harness: ServiceHarness, actor: Actor):
     key_request = IssueKey("ci", frozenset({"read", "events:write"}), "sales", "billing")
-    key, text = await api_keys_service.issue_key(harness.service, actor, key_request)
+    issued_key, text = await api_keys_service.issue_key(harness.service, actor, key_request)
     authenticated_actor = await authentication.authenticate_key(harness.service, text)
     assert authenticated_actor == Actor(
-        actor.organization, f"ci ({key.id})", key_request.scopes, "sales", "billing"
+        actor.organization, f"ci ({issued_key.id})", key_request.scopes, "sales", "billing"
     )
-    assert (key.scopes, key.last_four, key.created_by) == (
+    assert (issued_key.scopes, issued_key.last_four, issued_key.created_by) == (
         ("read", "events:write"),
         text[-4:],
         "tester",
@@ -60,8 +60,8 @@ async def test_every_invalid_key_is_rejected_with_the_same_message(harness: Serv
     actor = await harness.create_organization()
     _, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
     unknown_key, other_name, other_secret = vault.generate_api_key()
-    name = text[10:21]
-    forged = f"sightline_{name}{other_secret}"
+    public_part = text[10:21]
+    forged = f"sightline_{public_part}{other_secret}"
     assert not await is_refused(harness, text)
     for invalid_key in (
         "",
@@ -71,19 +71,19 @@ async def test_every_invalid_key_is_rejected_with_the_same_message(harness: Serv
         forged + vault.compute_checksum(forged),
     ):
         assert await is_refused(harness, invalid_key)
-    assert other_name != name
+    assert other_name != public_part
 
 
 async def test_a_revoked_key_is_refused_at_once(harness: ServiceHarness):
     actor = await harness.create_organization()
-    key, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
-    await api_keys_service.revoke_key(harness.service, actor, key.id)
+    issued_key, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
+    await api_keys_service.revoke_key(harness.service, actor, issued_key.id)
     assert await is_refused(harness, text)
     with pytest.raises(NotFoundError):
-        await api_keys_service.revoke_key(harness.service, actor, key.id)
+        await api_keys_service.revoke_key(harness.service, actor, issued_key.id)
     with pytest.raises(NotFoundError):
         await api_keys_service.revoke_key(
-            harness.service, await harness.create_organization("other"), key.id
+            harness.service, await harness.create_organization("other"), issued_key.id
         )
 
 
@@ -127,12 +127,12 @@ async def test_keys_remain_valid_after_a_new_pepper_while_the_old_one_is_configu
 
 async def test_the_last_use_is_written_at_most_once_a_minute(harness: ServiceHarness):
     actor = await harness.create_organization()
-    key, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
-    last_uses = [(await load_key(harness, actor, key.id)).last_used_at]
+    issued_key, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
+    last_uses = [(await load_key(harness, actor, issued_key.id)).last_used_at]
     for seconds in (0, 59, 1, 59, 61):
         harness.clock.advance(seconds=seconds)
         await authentication.authenticate_key(harness.service, text)
-        last_uses.append((await load_key(harness, actor, key.id)).last_used_at)
+        last_uses.append((await load_key(harness, actor, issued_key.id)).last_used_at)
     assert last_uses == [None, NOW, NOW, NOW + 60 * SECOND, NOW + 60 * SECOND, NOW + 180 * SECOND]
 
 
@@ -190,12 +190,12 @@ async def test_an_invalid_key_request_is_rejected_with_all_faults(
 async def test_the_operator_can_issue_any_key(harness: ServiceHarness):
     actor = await harness.create_organization()
     identity = await organizations.find_organization(harness.service, "acme")
-    key, text = await api_keys_service.issue_key(
+    issued_key, text = await api_keys_service.issue_key(
         harness.service,
         api_keys_service.operator_actor(identity),
         IssueKey("rescue", frozenset({"admin"})),
     )
-    assert key.created_by == "operator"
+    assert issued_key.created_by == "operator"
     assert (
         await authentication.authenticate_key(harness.service, text)
     ).organization == actor.organization

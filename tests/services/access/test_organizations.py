@@ -23,9 +23,9 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: 
         None,
         None,
     )
-    async with harness.service.database.read_transaction() as connection:
-        stored_configuration = await configuration_store.load_configuration(connection, identity)
-        entries = await journal.list_journal_records(connection, identity, JournalFilter(), None, 9)
+    async with harness.service.database.read_transaction() as reader:
+        stored_configuration = await configuration_store.load_configuration(reader, identity)
+        entries = await journal.list_journal_records(reader, identity, JournalFilter(), None, 9)
     assert stored_configuration.organization == Organization("acme", "Acme", "Asia/Kolkata")
     assert stored_configuration.policy == Policy()
     assert [

@@ -133,12 +133,12 @@ class RandomHistory:
         await self.record_events()
 
     def make_other_metric(self) -> Metric:
-        key = self.rng.choice(["sum", "max", "last", "count"])
+        metric_key = self.rng.choice(["sum", "max", "last", "count"])
         types = tuple(self.rng.sample(KINDS, 2))
         canonical = self.rng.choice([None, "billing"])
         return make_metric(
-            key,
-            aggregation=key,
+            metric_key,
+            aggregation=metric_key,
             events=types[:1],
             activities=types[1:],
             where=(),
@@ -183,92 +183,94 @@ async def fail_on_read(*_: object) -> None:
 async def test_services_with_and_without_cache_give_the_same_answer_after_random_operations(
     harness: ServiceHarness, seed: int
 ):
-    actor = await record_quarter(harness)
-    random_history = RandomHistory(harness, actor, seed)
+    quarter_actor = await record_quarter(harness)
+    random_history = RandomHistory(harness, quarter_actor, seed)
     await random_history.record_events()
     first_service = with_empty_cache(harness.service)
     second_service = with_empty_cache(harness.service)
     for number in range(30):
         await random_history.run_random_operation()
-        expected = await load_comparable_answer(with_empty_cache(harness.service), actor)
-        assert await load_comparable_answer(first_service, actor) == expected, number
+        expected = await load_comparable_answer(with_empty_cache(harness.service), quarter_actor)
+        assert await load_comparable_answer(first_service, quarter_actor) == expected, number
         if random_history.rng.random() < 0.4:
-            assert await load_comparable_answer(second_service, actor) == expected, number
+            assert await load_comparable_answer(second_service, quarter_actor) == expected, number
     assert await rollup_check.count_rollup_differences(
-        harness.service, actor.organization
+        harness.service, quarter_actor.organization
     ) == dict.fromkeys(("event", "measure", "attention", "sold"), 0)
 
 
 async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_day_ends(
     harness: ServiceHarness,
 ):
-    actor = await record_quarter(harness)
+    quarter_actor = await record_quarter(harness)
     service = with_empty_cache(harness.service)
     today = harness.clock.now.date()
 
     async def load_cached_evidence() -> ClosedDayEvidence | None:
-        async with service.database.read_transaction() as connection:
-            org_version = await organization_version.load_version(connection, actor.organization)
+        async with service.database.read_transaction() as reader:
+            org_version = await organization_version.load_version(
+                reader, quarter_actor.organization
+            )
         cache_key = "q4", today, today, org_version.recorded_day
         return service.answer_cache.get(
-            ("settled", actor.organization),
+            ("settled", quarter_actor.organization),
             cache_key,
             org_version.configuration_version,
             ClosedDayEvidence,
         )
 
-    await record_events(harness, actor, make_event("a"))
-    await load_comparable_answer(service, actor)
+    await record_events(harness, quarter_actor, make_event("a"))
+    await load_comparable_answer(service, quarter_actor)
     assert await load_cached_evidence() is None
-    await record_events(harness, actor, make_event("b"))
-    await load_comparable_answer(service, actor)
+    await record_events(harness, quarter_actor, make_event("b"))
+    await load_comparable_answer(service, quarter_actor)
     cached_evidence = await load_cached_evidence()
     async with service.database.read_transaction() as connection:
         assert (cached_evidence is not None) == evidence_query.supports_incremental_read(connection)
     if cached_evidence is None:
         return
     assert cached_evidence.day == today - DAY
-    await record_events(harness, actor, make_event("c"))
-    await load_comparable_answer(service, actor)
+    await record_events(harness, quarter_actor, make_event("c"))
+    await load_comparable_answer(service, quarter_actor)
     assert await load_cached_evidence() is cached_evidence
-    await rollup_check.rebuild_rollups(harness.service, actor.organization)
+    await rollup_check.rebuild_rollups(harness.service, quarter_actor.organization)
     await configuration_service.put_resource(
-        harness.service, actor, Team("sales", "Sales", "sales", 3 * SCALE)
+        harness.service, quarter_actor, Team("sales", "Sales", "sales", 3 * SCALE)
     )
     assert await load_cached_evidence() is None
 
 
 async def test_a_rebuild_of_closed_days_is_visible_immediately(harness: ServiceHarness):
-    actor = await record_quarter(harness)
+    quarter_actor = await record_quarter(harness)
     service = with_empty_cache(harness.service)
-    before = await load_comparable_answer(with_empty_cache(service), actor)
-    async with service.database.write_transaction() as connection:
+    before = await load_comparable_answer(with_empty_cache(service), quarter_actor)
+    async with service.database.write_transaction() as writer:
         for table, sums in (
             ("measure", "counted = counted + 1, total = total + 7"),
             ("sold", "value = value + 7"),
         ):
-            await connection.exec_driver_sql(f"update {table} set {sums}")
+            await writer.exec_driver_sql(f"update {table} set {sums}")
     for name in "ab":
-        await record_events(harness, actor, make_event(name, type="noise", data=None))
-        await load_comparable_answer(service, actor)
-    await rollup_check.rebuild_rollups(harness.service, actor.organization)
-    after = await load_comparable_answer(service, actor)
-    assert after == await load_comparable_answer(with_empty_cache(service), actor)
+        await record_events(harness, quarter_actor, make_event(name, type="noise", data=None))
+        await load_comparable_answer(service, quarter_actor)
+    await rollup_check.rebuild_rollups(harness.service, quarter_actor.organization)
+    after = await load_comparable_answer(service, quarter_actor)
+    assert after == await load_comparable_answer(with_empty_cache(service), quarter_actor)
     assert after[2] == before[2]
 
 
 async def test_no_evidence_is_cached_for_an_earlier_known_at(harness: ServiceHarness):
-    actor = await record_quarter(harness)
+    quarter_actor = await record_quarter(harness)
     service = with_empty_cache(harness.service)
     day = harness.clock.now.date() - 9 * DAY
     for name in "abc":
-        await record_events(harness, actor, make_event(name))
-        answer = await alignment.get_alignment(service, actor, "q4", day, day)
-        async with service.database.read_transaction() as connection:
+        await record_events(harness, quarter_actor, make_event(name))
+        answer = await alignment.get_alignment(service, quarter_actor, "q4", day, day)
+        async with service.database.read_transaction() as reader:
             playbook_index = answer.snapshot.playbook_index
             frame = answer.snapshot.frame
             assert (
                 await evidence_query.read_snapshot(
-                    connection, actor.organization, playbook_index, frame
+                    reader, quarter_actor.organization, playbook_index, frame
                 )
             ).readings == answer.snapshot.readings

@@ -71,10 +71,12 @@ async def test_a_comparison_of_days_is_the_difference_of_their_ledgers(
 
 
 async def dump_tables(harness: ServiceHarness) -> dict[str, object]:
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         return {
-            name: sorted(map(repr, (await connection.execute(text(f"select * from {name}"))).all()))
-            for name in Row.metadata.tables
+            table_name: sorted(
+                map(repr, (await reader.execute(text(f"select * from {table_name}"))).all())
+            )
+            for table_name in Row.metadata.tables
         }
 
 

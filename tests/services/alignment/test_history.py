@@ -38,12 +38,18 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
     await configuration_service.put_resource(
         harness.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
     )
-    for name in AGGREGATIONS:
+    for aggregation in AGGREGATIONS:
         await configuration_service.put_resource(
-            harness.service, actor, make_metric(name, aggregation=name)
+            harness.service, actor, make_metric(aggregation, aggregation=aggregation)
         )
         key_result = KeyResult(
-            f"by-{name}", "win", name, name, 0, 100 * SCALE, starts_on=TODAY - 40 * DAY
+            f"by-{aggregation}",
+            "win",
+            aggregation,
+            aggregation,
+            0,
+            100 * SCALE,
+            starts_on=TODAY - 40 * DAY,
         )
         await configuration_service.put_resource(harness.service, actor, key_result)
     for week in range(6):

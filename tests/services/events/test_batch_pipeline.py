@@ -55,70 +55,78 @@ async def record_statuses(
 async def test_every_chunk_is_recorded_once_and_duplicates_are_detected_across_chunks(
     harness: ServiceHarness,
 ):
-    actor = await create_seeded_organization(harness)
+    seeded_actor = await create_seeded_organization(harness)
     batch = [
         *make_events(2 * CHUNK_SIZE + 3),
         make_event("n00000"),
         make_event("n00001", value=SCALE),
     ]
-    assert await record_statuses(harness, actor, batch) == ["recorded"] * (2 * CHUNK_SIZE + 3) + [
+    assert await record_statuses(harness, seeded_actor, batch) == ["recorded"] * (
+        2 * CHUNK_SIZE + 3
+    ) + [
         "duplicate",
         "conflict",
     ]
-    assert await load_count_and_total(harness, actor) == (
+    assert await load_count_and_total(harness, seeded_actor) == (
         2 * CHUNK_SIZE + 3,
         (2 * CHUNK_SIZE + 3) * 100 * SCALE,
     )
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, seeded_actor)
 
 
 async def test_a_batch_of_duplicates_leaves_the_version_unchanged(harness: ServiceHarness):
-    actor = await create_seeded_organization(harness)
-    await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1))
-    before = (await alignment.get_alignment(harness.service, actor)).alignment.version
-    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["duplicate"] * (
-        CHUNK_SIZE + 1
-    )
-    assert (await alignment.get_alignment(harness.service, actor)).alignment.version == before
+    seeded_actor = await create_seeded_organization(harness)
+    await record_statuses(harness, seeded_actor, make_events(CHUNK_SIZE + 1))
+    before = (await alignment.get_alignment(harness.service, seeded_actor)).alignment.version
+    assert await record_statuses(harness, seeded_actor, make_events(CHUNK_SIZE + 1)) == [
+        "duplicate"
+    ] * (CHUNK_SIZE + 1)
+    assert (
+        await alignment.get_alignment(harness.service, seeded_actor)
+    ).alignment.version == before
 
 
 async def test_an_invalid_event_in_a_later_chunk_does_not_block_the_others(
     harness: ServiceHarness,
 ):
-    actor = await create_seeded_organization(harness)
+    seeded_actor = await create_seeded_organization(harness)
     batch = [*make_events(CHUNK_SIZE + 1), make_event("wrong", team="sale"), make_event("last")]
-    assert await record_statuses(harness, actor, batch) == ["recorded"] * (CHUNK_SIZE + 1) + [
+    assert await record_statuses(harness, seeded_actor, batch) == ["recorded"] * (
+        CHUNK_SIZE + 1
+    ) + [
         "invalid",
         "recorded",
     ]
-    assert (await load_count_and_total(harness, actor))[0] == CHUNK_SIZE + 2
-    assert await has_consistent_rollups(harness, actor)
+    assert (await load_count_and_total(harness, seeded_actor))[0] == CHUNK_SIZE + 2
+    assert await has_consistent_rollups(harness, seeded_actor)
 
 
 async def test_an_overflowing_event_in_a_later_chunk_is_rejected_alone(harness: ServiceHarness):
-    actor = await create_seeded_organization(harness)
+    seeded_actor = await create_seeded_organization(harness)
     fits = (2**63 - 1) // MAX_EVENT_VALUE
     submission_statuses = await record_statuses(
-        harness, actor, make_events(fits + 3, value=MAX_EVENT_VALUE)
+        harness, seeded_actor, make_events(fits + 3, value=MAX_EVENT_VALUE)
     )
     assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (
         fits,
         3,
     )
-    assert (await load_count_and_total(harness, actor))[0] == fits
-    assert await has_consistent_rollups(harness, actor)
+    assert (await load_count_and_total(harness, seeded_actor))[0] == fits
+    assert await has_consistent_rollups(harness, seeded_actor)
 
 
 async def test_a_configuration_change_after_the_compilation_counts_for_every_chunk(
     harness: ServiceHarness,
 ):
-    actor = await create_seeded_organization(harness)
-    await record_statuses(harness, actor, make_events(1))  # caches the configuration
+    seeded_actor = await create_seeded_organization(harness)
+    await record_statuses(harness, seeded_actor, make_events(1))  # caches the configuration
     await configuration_service.write_configuration(
-        harness.service, actor, lambda current: current.with_resource(make_metric("more"))
+        harness.service, seeded_actor, lambda current: current.with_resource(make_metric("more"))
     )
     outcomes = await ingestion.ingest_events(
-        harness.service, actor, (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1))
+        harness.service,
+        seeded_actor,
+        (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1)),
     )
     matched = [
         [match.metric for match in outcome.newly_recorded[0].matches]
@@ -126,21 +134,21 @@ async def test_a_configuration_change_after_the_compilation_counts_for_every_chu
         if outcome.newly_recorded is not None
     ]
     assert matched == [["arr", "more"]] * (CHUNK_SIZE + 1)
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, seeded_actor)
 
 
 async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: ServiceHarness):
-    actor = await create_seeded_organization(harness)
+    seeded_actor = await create_seeded_organization(harness)
 
     def yield_then_fail() -> Iterator[Event]:
         yield from make_events(CHUNK_SIZE + 1)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await ingestion.ingest_events(harness.service, actor, yield_then_fail())
-    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["recorded"] * (
-        CHUNK_SIZE + 1
-    )
+        await ingestion.ingest_events(harness.service, seeded_actor, yield_then_fail())
+    assert await record_statuses(harness, seeded_actor, make_events(CHUNK_SIZE + 1)) == [
+        "recorded"
+    ] * (CHUNK_SIZE + 1)
 
 
 # Not on SQLite: its driver runs BEGIN in a thread, and a cancellation cannot interrupt it there.
@@ -150,19 +158,21 @@ async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: Serv
 async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_all(
     harness: ServiceHarness,
 ):
-    actor = await create_seeded_organization(harness)
-    await record_statuses(harness, actor, [make_event("first")])
+    seeded_actor = await create_seeded_organization(harness)
+    await record_statuses(harness, seeded_actor, [make_event("first")])
     for turns in range(12):
         batch = [make_event(f"{turns}-{number}") for number in range(2 * CHUNK_SIZE + 1)]
-        request_task = create_task(ingestion.ingest_events(harness.service, actor, iter(batch)))
+        request_task = create_task(
+            ingestion.ingest_events(harness.service, seeded_actor, iter(batch))
+        )
         for _ in range(turns):
             await sleep(0)
         request_task.cancel()
         with pytest.raises(CancelledError):
             await request_task
-        repeated = await record_statuses(harness, actor, batch)
+        repeated = await record_statuses(harness, seeded_actor, batch)
         assert set(repeated) in ({"recorded"}, {"duplicate"}), turns
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, seeded_actor)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +181,8 @@ async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_
 async def test_cancelling_while_the_transaction_begins_leaves_no_open_transaction(
     harness: ServiceHarness,
 ):
-    async with harness.service.database.write_transaction() as connection:
-        reading = create_task(_record_chunks(connection, lambda: None, fail_on_write))
+    async with harness.service.database.write_transaction() as writer:
+        reading = create_task(_record_chunks(writer, lambda: None, fail_on_write))
         await sleep(0)
         (beginning,) = [
             task for task in all_tasks() if getattr(task.get_coro(), "__name__", "") == "begin"
@@ -196,9 +206,9 @@ async def test_when_two_chunks_fail_the_later_error_is_raised_and_the_other_is_n
             raise ValueError("the later one")
         return chunks.pop()
 
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         with pytest.raises(ValueError, match="the later one"):
-            await _record_chunks(connection, read_chunk, fail_on_write)
+            await _record_chunks(writer, read_chunk, fail_on_write)
     collect()
     assert noise == []
 

@@ -33,19 +33,17 @@ async def record_statuses(
 
 async def has_consistent_rollups(harness: ServiceHarness, actor: Actor) -> bool:
     """Return whether the roll-ups match the events."""
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         current_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
         recomputed = await rollup_rebuild.recompute_rollups(
-            connection,
+            reader,
             actor.organization,
             Matcher(current_configuration.metrics),
             current_configuration.organization.time_zone,
         )
-        differences = await rollup_rebuild.count_differences(
-            connection, actor.organization, recomputed
-        )
+        differences = await rollup_rebuild.count_differences(reader, actor.organization, recomputed)
     return set(differences.values()) == {0}
 
 
@@ -212,9 +210,9 @@ async def test_recorded_order_never_goes_backwards_when_the_clock_does(
     await record_events(harness, actor, make_event("a"))
     harness.clock.advance(hours=-3)
     await record_events(harness, actor, make_event("b", time=NOW - timedelta(days=1)))
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         stored_events = await event_queries.load_events_by_key(
-            connection, actor.organization, [("billing", "a"), ("billing", "b")]
+            reader, actor.organization, [("billing", "a"), ("billing", "b")]
         )
     assert stored_events["billing", "b"].recorded_at >= stored_events["billing", "a"].recorded_at
 
@@ -408,8 +406,8 @@ async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness,
     assert [type(answer) for answer in answers].count(CancelledError) == 1
     await harness.service.event_coalescer.close()
     names = [("billing", f"n{i}") for i in range(6) if i != 2]
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         assert set(names) <= set(
-            await event_queries.load_events_by_key(connection, actor.organization, names)
+            await event_queries.load_events_by_key(reader, actor.organization, names)
         )
     assert await has_consistent_rollups(harness, actor)

@@ -52,41 +52,51 @@ async def load_fields(harness: ServiceHarness, actor: Actor, days_ago: int = 0) 
 async def test_a_background_restatement_equals_an_immediate_one(
     harness: ServiceHarness, slow_harness: ServiceHarness
 ):
-    actor = await record_quarter(harness)
+    quarter_actor = await record_quarter(harness)
     redefined_metric = make_metric("sum", events=("noise",), activities=("invoice.paid",), where=())
-    before = [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)]
-    await configuration_service.put_resource(slow_harness.service, actor, redefined_metric)
-    assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == before
-    assert (await alignment.get_alignment(harness.service, actor, "q4")).restating_metrics == (
-        "sum",
-    )
+    before = [await load_fields(harness, quarter_actor, days_ago) for days_ago in (0, 9, 30)]
+    await configuration_service.put_resource(slow_harness.service, quarter_actor, redefined_metric)
+    assert [
+        await load_fields(harness, quarter_actor, days_ago) for days_ago in (0, 9, 30)
+    ] == before
+    assert (
+        await alignment.get_alignment(harness.service, quarter_actor, "q4")
+    ).restating_metrics == ("sum",)
     assert await metric_restatement_service.list_restating_organizations(harness.service) == [
-        actor.organization
+        quarter_actor.organization
     ]
     steps = 0
-    while await metric_restatement_service.run_step(slow_harness.service, actor.organization):
+    while await metric_restatement_service.run_step(
+        slow_harness.service, quarter_actor.organization
+    ):
         steps += 1
-        async with harness.service.database.read_transaction() as connection:
-            progress = await metric_restatement_store.load_progress(connection, actor.organization)
+        async with harness.service.database.read_transaction() as reader:
+            progress = await metric_restatement_store.load_progress(
+                reader, quarter_actor.organization
+            )
         if progress is not None:
             assert progress[1] == steps
-            assert await load_fields(harness, actor) == before[0]
+            assert await load_fields(harness, quarter_actor) == before[0]
     assert steps > 20
-    after = [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)]
+    after = [await load_fields(harness, quarter_actor, days_ago) for days_ago in (0, 9, 30)]
     assert after != before
-    assert (await alignment.get_alignment(harness.service, actor, "q4")).restating_metrics == ()
+    assert (
+        await alignment.get_alignment(harness.service, quarter_actor, "q4")
+    ).restating_metrics == ()
     assert await metric_restatement_service.list_restating_organizations(harness.service) == []
     assert (
-        await rollup_check.count_rollup_differences(harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(harness.service, quarter_actor.organization)
         == NO_DIFFERENCES
     )
     # Redefining it back and forth immediately gives the same results.
-    await configuration_service.put_resource(harness.service, actor, make_metric("sum"))
-    assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == before
-    await configuration_service.put_resource(harness.service, actor, redefined_metric)
-    assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == after
+    await configuration_service.put_resource(harness.service, quarter_actor, make_metric("sum"))
+    assert [
+        await load_fields(harness, quarter_actor, days_ago) for days_ago in (0, 9, 30)
+    ] == before
+    await configuration_service.put_resource(harness.service, quarter_actor, redefined_metric)
+    assert [await load_fields(harness, quarter_actor, days_ago) for days_ago in (0, 9, 30)] == after
     assert (
-        await rollup_check.count_rollup_differences(harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(harness.service, quarter_actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -94,33 +104,39 @@ async def test_a_background_restatement_equals_an_immediate_one(
 async def test_events_received_during_a_restatement_count_before_and_after(
     slow_harness: ServiceHarness,
 ):
-    actor = await record_quarter(slow_harness)
+    quarter_actor = await record_quarter(slow_harness)
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("sum", events=("noise",), where=())
+        slow_harness.service, quarter_actor, make_metric("sum", events=("noise",), where=())
     )
     for _ in range(5):
-        await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+        await metric_restatement_service.run_step(slow_harness.service, quarter_actor.organization)
     long_ago = NOW - 40 * DAY
     (recent, old, _) = await record_events(
         slow_harness,
-        actor,
+        quarter_actor,
         make_event("x"),
         make_event("old", time=long_ago),
         make_event("noisy", type="noise", time=long_ago),
     )
     assert recent.uid is not None
     assert old.uid is not None
-    await ingestion.retract_event(slow_harness.service, actor, recent.uid, "a mistake")
+    await ingestion.retract_event(slow_harness.service, quarter_actor, recent.uid, "a mistake")
     assert (
-        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(
+            slow_harness.service, quarter_actor.organization
+        )
         == NO_DIFFERENCES
     )
     for _ in range(5):
-        await metric_restatement_service.run_step(slow_harness.service, actor.organization)
-    await ingestion.retract_event(slow_harness.service, actor, old.uid, "a mistake")
-    await metric_restatement_service.finish_restatement(slow_harness.service, actor.organization)
+        await metric_restatement_service.run_step(slow_harness.service, quarter_actor.organization)
+    await ingestion.retract_event(slow_harness.service, quarter_actor, old.uid, "a mistake")
+    await metric_restatement_service.finish_restatement(
+        slow_harness.service, quarter_actor.organization
+    )
     assert (
-        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(
+            slow_harness.service, quarter_actor.organization
+        )
         == NO_DIFFERENCES
     )
 
@@ -128,42 +144,49 @@ async def test_events_received_during_a_restatement_count_before_and_after(
 async def test_another_redefinition_restarts_the_restatement_and_reverting_it_ends_it(
     slow_harness: ServiceHarness,
 ):
-    actor = await record_quarter(slow_harness)
-    before = await load_fields(slow_harness, actor)
+    quarter_actor = await record_quarter(slow_harness)
+    before = await load_fields(slow_harness, quarter_actor)
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("sum", where=())
+        slow_harness.service, quarter_actor, make_metric("sum", where=())
     )
-    await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+    await metric_restatement_service.run_step(slow_harness.service, quarter_actor.organization)
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("max", aggregation="max", where=())
+        slow_harness.service, quarter_actor, make_metric("max", aggregation="max", where=())
     )
-    assert (await alignment.get_alignment(slow_harness.service, actor, "q4")).restating_metrics == (
+    assert (
+        await alignment.get_alignment(slow_harness.service, quarter_actor, "q4")
+    ).restating_metrics == (
         "max",
         "sum",
     )
-    async with slow_harness.service.database.read_transaction() as connection:
+    async with slow_harness.service.database.read_transaction() as reader:
         assert (
-            await metric_restatement_store.list_restated_days(connection, actor.organization) == []
+            await metric_restatement_store.list_restated_days(reader, quarter_actor.organization)
+            == []
         )
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("max", aggregation="max")
+        slow_harness.service, quarter_actor, make_metric("max", aggregation="max")
     )
-    await configuration_service.put_resource(slow_harness.service, actor, make_metric("sum"))
+    await configuration_service.put_resource(
+        slow_harness.service, quarter_actor, make_metric("sum")
+    )
     assert (
-        await alignment.get_alignment(slow_harness.service, actor, "q4")
+        await alignment.get_alignment(slow_harness.service, quarter_actor, "q4")
     ).restating_metrics == ()
     assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
-    assert await load_fields(slow_harness, actor) == before
+    assert await load_fields(slow_harness, quarter_actor) == before
     assert (
-        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(
+            slow_harness.service, quarter_actor.organization
+        )
         == NO_DIFFERENCES
     )
 
 
 async def list_journal_entries(harness: ServiceHarness, actor: Actor) -> list[tuple[str, str]]:
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         journal_entries = await journal.list_journal_records(
-            connection, actor.organization, journal.JournalFilter("metric", "sum"), None, 9
+            reader, actor.organization, journal.JournalFilter("metric", "sum"), None, 9
         )
     return [(journal_entry.actor, journal_entry.action) for journal_entry in journal_entries]
 
@@ -171,29 +194,39 @@ async def list_journal_entries(harness: ServiceHarness, actor: Actor) -> list[tu
 async def test_the_journal_says_from_when_on_history_is_restated(
     harness: ServiceHarness, slow_harness: ServiceHarness
 ):
-    actor = await record_quarter(harness)
-    await configuration_service.put_resource(harness.service, actor, make_metric("sum", where=()))
-    assert (await list_journal_entries(harness, actor))[:2] == [
+    quarter_actor = await record_quarter(harness)
+    await configuration_service.put_resource(
+        harness.service, quarter_actor, make_metric("sum", where=())
+    )
+    assert (await list_journal_entries(harness, quarter_actor))[:2] == [
         ("tester", "restate"),
         ("tester", "update"),
     ]
-    await configuration_service.put_resource(slow_harness.service, actor, make_metric("sum"))
-    assert (await list_journal_entries(harness, actor))[0] == ("tester", "update")
-    await metric_restatement_service.finish_restatement(slow_harness.service, actor.organization)
-    assert (await list_journal_entries(harness, actor))[0] == ("tester", "restate")
+    await configuration_service.put_resource(
+        slow_harness.service, quarter_actor, make_metric("sum")
+    )
+    assert (await list_journal_entries(harness, quarter_actor))[0] == ("tester", "update")
+    await metric_restatement_service.finish_restatement(
+        slow_harness.service, quarter_actor.organization
+    )
+    assert (await list_journal_entries(harness, quarter_actor))[0] == ("tester", "restate")
 
 
 async def test_archiving_a_metric_restates_nothing(slow_harness: ServiceHarness):
-    actor = await record_quarter(slow_harness)
-    before = await load_fields(slow_harness, actor, 5)
+    quarter_actor = await record_quarter(slow_harness)
+    before = await load_fields(slow_harness, quarter_actor, 5)
     await configuration_service.archive_resource(
-        slow_harness.service, actor, "key_result", "by-sum"
+        slow_harness.service, quarter_actor, "key_result", "by-sum"
     )
-    await configuration_service.archive_resource(slow_harness.service, actor, "metric", "sum")
+    await configuration_service.archive_resource(
+        slow_harness.service, quarter_actor, "metric", "sum"
+    )
     assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
-    assert await load_fields(slow_harness, actor, 5) == before
+    assert await load_fields(slow_harness, quarter_actor, 5) == before
     assert (
-        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(
+            slow_harness.service, quarter_actor.organization
+        )
         == NO_DIFFERENCES
     )
 
@@ -201,26 +234,26 @@ async def test_archiving_a_metric_restates_nothing(slow_harness: ServiceHarness)
 async def test_progress_is_reported_and_a_rebuild_finishes_the_restatement(
     slow_harness: ServiceHarness,
 ):
-    actor = await record_quarter(slow_harness)
+    quarter_actor = await record_quarter(slow_harness)
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("sum", where=())
+        slow_harness.service, quarter_actor, make_metric("sum", where=())
     )
-    await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+    await metric_restatement_service.run_step(slow_harness.service, quarter_actor.organization)
     progress: Mapping[str, tuple[int, int]] = await rollup_check.list_restatements(
         slow_harness.service
     )
     days, days_done = progress["acme"]
     assert days_done == 1 < days
-    await rollup_check.rebuild_rollups(slow_harness.service, actor.organization)
+    await rollup_check.rebuild_rollups(slow_harness.service, quarter_actor.organization)
     assert await rollup_check.list_restatements(slow_harness.service) == {}
 
 
 async def test_the_worker_processes_pending_restatements_and_retries_failed_ones(
     slow_harness: ServiceHarness,
 ):
-    actor = await record_quarter(slow_harness)
+    quarter_actor = await record_quarter(slow_harness)
     await configuration_service.put_resource(
-        slow_harness.service, actor, make_metric("sum", where=(), value=f"data.x{SCALE}")
+        slow_harness.service, quarter_actor, make_metric("sum", where=(), value=f"data.x{SCALE}")
     )
     await metric_restatement_service.run_worker(slow_harness.service, pause_until_idle())
     assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
@@ -271,20 +304,20 @@ async def test_a_failing_restatement_does_not_stop_other_organizations(
 
 
 async def test_a_restatement_ends_while_events_come_in_for_many_days(harness: ServiceHarness):
-    actor = await record_quarter(harness)
+    quarter_actor = await record_quarter(harness)
     stepwise_harness = replace(
         harness, service=replace(harness.service, max_inline_restated_events=20)
     )
     await configuration_service.put_resource(
-        stepwise_harness.service, actor, make_metric("sum", where=())
+        stepwise_harness.service, quarter_actor, make_metric("sum", where=())
     )
     for number in range(60):
         late_events = [
             make_event(f"in-{number}-{n}", time=NOW - (number + 7 * n) % 40 * DAY) for n in range(3)
         ]
-        await record_events(stepwise_harness, actor, *late_events)
+        await record_events(stepwise_harness, quarter_actor, *late_events)
         if not await metric_restatement_service.run_step(
-            stepwise_harness.service, actor.organization
+            stepwise_harness.service, quarter_actor.organization
         ):
             break
     assert (
@@ -292,6 +325,8 @@ async def test_a_restatement_ends_while_events_come_in_for_many_days(harness: Se
         == []
     )
     assert (
-        await rollup_check.count_rollup_differences(stepwise_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(
+            stepwise_harness.service, quarter_actor.organization
+        )
         == NO_DIFFERENCES
     )

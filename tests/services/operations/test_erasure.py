@@ -85,7 +85,9 @@ class BearerSender:
     secret: str
 
     async def send(self, body: bytes, **headers: str) -> inbound_webhooks.DeliveryReceipt:
-        extra_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        extra_headers = {
+            header_name.replace("_", "-"): value for header_name, value in headers.items()
+        }
         all_headers = {
             "content-type": "application/json",
             "authorization": f"Bearer {self.secret}",
@@ -145,21 +147,21 @@ async def load_alignment(harness: ServiceHarness, actor: Actor) -> object:
 async def dump_all_tables(harness: ServiceHarness) -> str:
     """Return all rows of all tables as text."""
     lines = []
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         for table in Row.metadata.tables.values():
             lines += [
                 f"{table.name} {dict(row)}"
-                for row in (await connection.execute(select(table))).mappings()
+                for row in (await reader.execute(select(table))).mappings()
             ]
     return "\n".join(lines)
 
 
 async def list_event_rows(harness: ServiceHarness) -> list[dict[str, object]]:
     table = get_table(EventRow)
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         return [
             dict(row)
-            for row in (await connection.execute(select(table).order_by(table.c.id))).mappings()
+            for row in (await reader.execute(select(table).order_by(table.c.id))).mappings()
         ]
 
 
@@ -199,8 +201,11 @@ async def test_the_content_of_a_subjects_events_is_erased_and_no_score_changes(
     assert [row["data"] for row in rows_after[:2]] == [None, None]
     erased_columns = {"subject", "data", "fingerprint", "erased"}
     for row_before, row_after in zip(rows_before, rows_after, strict=True):
-        assert {name: row_before[name] for name in row_before.keys() - erased_columns} == {
-            name: row_after[name] for name in row_after.keys() - erased_columns
+        assert {
+            column_name: row_before[column_name]
+            for column_name in row_before.keys() - erased_columns
+        } == {
+            column_name: row_after[column_name] for column_name in row_after.keys() - erased_columns
         }
     assert SUBJECT not in await dump_all_tables(harness)
     repeated = await erase_subject(harness, actor, SUBJECT)
@@ -495,8 +500,8 @@ async def test_a_call_moved_to_another_deal_is_still_updated_after_the_erasure(
         hook,
         make_call_change(sqlite_harness.clock.now, subscriptionType="object.deletion"),
     )
-    async with sqlite_harness.service.database.read_transaction() as connection:
-        retractions = await connection.execute(select(get_table(RetractionRow).c.reason))
+    async with sqlite_harness.service.database.read_transaction() as reader:
+        retractions = await reader.execute(select(get_table(RetractionRow).c.reason))
     assert len(retractions.all()) == 2
     await assert_rollups_match_events(sqlite_harness, actor)
 

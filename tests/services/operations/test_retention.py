@@ -31,19 +31,19 @@ async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) 
     """Create an organization with one delivery for each age in days."""
     actor = await harness.create_organization(key)
     await seed_playbook(harness, actor)
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for age in ages:
             await deliveries.add_deliveries(
-                connection, actor.organization, make_delivery(NOW - age * DAY)
+                writer, actor.organization, make_delivery(NOW - age * DAY)
             )
     return actor
 
 
 async def list_body_presence(harness: ServiceHarness, actor: Actor) -> list[bool]:
     """Return whether each delivery has its body, oldest first."""
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         stored_deliveries = await deliveries.list_deliveries(
-            connection, actor.organization, "billing", None, None, 200
+            reader, actor.organization, "billing", None, None, 200
         )
     return [stored_delivery.body is not None for stored_delivery in reversed(stored_deliveries)]
 

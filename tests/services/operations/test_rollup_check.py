@@ -15,10 +15,12 @@ async def test_every_organization_is_compared_and_correct_rollups_are_not_rewrit
         database_url=database_url, secret_keys=generate_key(), key_pepper=generate_key()
     )
     service = make_service(settings, lambda: NOW)
-    for key in ("beta", "acme"):
-        await organizations.create_organization(service, Organization(key, key.title()))
+    for organization_key in ("beta", "acme"):
+        await organizations.create_organization(
+            service, Organization(organization_key, organization_key.title())
+        )
     all_organizations = await rollup_check.list_organizations(service)
-    assert [key for key, _ in all_organizations] == ["acme", "beta"]
+    assert [organization_key for organization_key, _ in all_organizations] == ["acme", "beta"]
     for _, identity in all_organizations:
         no_differences = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
         assert await rollup_check.count_rollup_differences(service, identity) == no_differences

@@ -42,9 +42,9 @@ def if_match(*versions: int) -> Precondition:
 async def load_version_and_configuration(
     harness: ServiceHarness, actor: Actor
 ) -> tuple[int, Configuration]:
-    async with harness.service.database.read_transaction() as connection:
-        version = await organization_version.current_version(connection, actor.organization)
-        return version, await configuration_store.load_configuration(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        version = await organization_version.current_version(reader, actor.organization)
+        return version, await configuration_store.load_configuration(reader, actor.organization)
 
 
 def make_ops_team(name: str) -> Team:

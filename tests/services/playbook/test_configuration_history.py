@@ -72,7 +72,10 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(
         == fields_before
     )
     answer = await alignment.get_alignment(harness.service, actor, as_of=TODAY)
-    totals = {key: measure.total for key, measure in measures_by_metric(answer.snapshot).items()}
+    totals = {
+        metric_key: measure.total
+        for metric_key, measure in measures_by_metric(answer.snapshot).items()
+    }
     assert totals == {("arr", "billing"): 1000 * SCALE}, (
         "late evidence counts, by the playbook as it stood"
     )
@@ -143,28 +146,32 @@ async def test_before_its_first_publication_a_playbook_is_scored_as_first_publis
 
 
 async def test_a_playbook_that_did_not_exist_yet_is_reported_as_such(harness: ServiceHarness):
-    actor = await create_imported_quarter(harness)
+    quarter_actor = await create_imported_quarter(harness)
     with pytest.raises(NotFoundError, match="was not there yet"):
-        await alignment.get_alignment(harness.service, actor, "q3", as_of=TODAY - DAY)
+        await alignment.get_alignment(harness.service, quarter_actor, "q3", as_of=TODAY - DAY)
     with pytest.raises(NotFoundError, match="'q3'"):
-        await alignment.get_alignment(harness.service, actor, "q33", as_of=TODAY)
+        await alignment.get_alignment(harness.service, quarter_actor, "q33", as_of=TODAY)
 
 
 async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harness: ServiceHarness):
-    actor = await create_imported_quarter(harness)
+    quarter_actor = await create_imported_quarter(harness)
     days = []
     for number in range(6):
         harness.clock.advance(days=1)
         days.append(harness.clock.now.date())
         if number % 2:
-            await configuration_service.archive_resource(harness.service, actor, "team", "sales")
+            await configuration_service.archive_resource(
+                harness.service, quarter_actor, "team", "sales"
+            )
         else:
             await configuration_service.put_resource(
-                harness.service, actor, Team("sales", f"Sales {number}", "sales")
+                harness.service, quarter_actor, Team("sales", f"Sales {number}", "sales")
             )
     order = [3, 0, 5, 1, 4, 2]
-    async with harness.service.database.read_transaction() as connection:
-        config_history = await configuration_history.load_history(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        config_history = await configuration_history.load_history(
+            reader, quarter_actor.organization
+        )
         configurations = {number: await config_history.as_of(days[number]) for number in order}
         empty_configuration = await config_history.as_of(TODAY - DAY)
     names = [

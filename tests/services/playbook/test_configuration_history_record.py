@@ -27,9 +27,9 @@ ConfigurationByKey = dict[tuple[str, str], Mapping[str, object]]
 async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
     """Return the configuration that the journal's entries give in their order."""
     objects: ConfigurationByKey = {}
-    async with timeline_runner.service.database.read_transaction() as connection:
+    async with timeline_runner.service.database.read_transaction() as reader:
         entries = await journal.list_journal_records(
-            connection, timeline_runner.actor.organization, JournalFilter(), None, 100_000
+            reader, timeline_runner.actor.organization, JournalFilter(), None, 100_000
         )
     for journal_entry in reversed(entries):
         if journal_entry.action == "restate":  # changes no resource
@@ -46,9 +46,9 @@ async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
 
 async def load_stored_configuration(timeline_runner: TimelineRunner) -> ConfigurationByKey:
     """Return the configuration that the tables hold."""
-    async with timeline_runner.service.database.read_transaction() as connection:
+    async with timeline_runner.service.database.read_transaction() as reader:
         current_configuration = await configuration_store.load_configuration(
-            connection, timeline_runner.actor.organization
+            reader, timeline_runner.actor.organization
         )
     return {
         (kind, key): serialization.to_json(noun)
@@ -59,10 +59,12 @@ async def load_stored_configuration(timeline_runner: TimelineRunner) -> Configur
 
 async def dump_tables(timeline_runner: TimelineRunner) -> dict[str, list[str]]:
     """Return every row of every table."""
-    async with timeline_runner.service.database.read_transaction() as connection:
+    async with timeline_runner.service.database.read_transaction() as reader:
         return {
-            name: sorted(map(str, await connection.execute(text(f'select * from "{name}"'))))
-            for name in sorted(Row.metadata.tables)
+            table_name: sorted(
+                map(str, await reader.execute(text(f'select * from "{table_name}"')))
+            )
+            for table_name in sorted(Row.metadata.tables)
         }
 
 

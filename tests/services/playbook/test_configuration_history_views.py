@@ -142,12 +142,12 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
             except NoAnswerError:  # there is no score, or the model does not cover the case
                 continue
             assert not isinstance(answer, str)
-            async with timeline_runner.service.database.read_transaction() as connection:
+            async with timeline_runner.service.database.read_transaction() as reader:
                 organization = timeline_runner.actor.organization
                 evidence_lookup = EvidenceLookup(
-                    connection,
+                    reader,
                     timeline_runner.actor,
-                    partial(configuration_history.configuration_as_of, connection, organization),
+                    partial(configuration_history.configuration_as_of, reader, organization),
                 )
                 for loss in answer.alignment.losses:
                     expected_inputs = find_loss_events(component_inputs, to_model_loss(loss))

@@ -31,8 +31,8 @@ def make_bound_actor(owner: Actor, team: str | None, *scopes: str) -> Actor:
 
 
 async def load_version(harness: ServiceHarness, actor: Actor) -> int:
-    async with harness.service.database.read_transaction() as connection:
-        return await organization_version.current_version(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        return await organization_version.current_version(reader, actor.organization)
 
 
 async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness, actor: Actor):
@@ -181,9 +181,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
     preview = await playbooks.apply_document(
         harness.service, actor, document, dry_run=True, publish=True, prune=False
     )
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         assert (
-            await configuration_store.load_configuration(connection, actor.organization)
+            await configuration_store.load_configuration(reader, actor.organization)
         ).playbooks == {}
     applied = await playbooks.apply_document(
         harness.service, actor, document, dry_run=False, publish=True, prune=False
@@ -192,9 +192,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
         (change.action, change.kind, change.key) for change in preview.changes
     ]
     assert applied.revision == 1
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         stored_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
     assert (
         stored_configuration.playbooks["q4"].state,

@@ -34,9 +34,9 @@ def test_the_ttl_is_within_the_security_limit():
 @pytest.fixture
 async def connected_source(harness: ServiceHarness) -> tuple[Actor, str]:
     """An administrator, and a HubSpot hook that has accepted a delivery."""
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
-    return actor, hook
+    return crm_admin, hook
 
 
 async def test_a_cached_hook_is_not_queried(
@@ -53,8 +53,8 @@ async def test_a_cached_hook_is_not_queried(
 async def test_a_replaced_secret_is_refused_at_once_by_the_process_that_replaced_it(
     harness: ServiceHarness, connected_source: tuple[Actor, str]
 ):
-    actor, hook = connected_source
-    await put_hubspot_source(harness, actor, "the-new-client-secret")
+    crm_admin, hook = connected_source
+    await put_hubspot_source(harness, crm_admin, "the-new-client-secret")
     with pytest.raises(NotAuthenticError):
         await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
     receipt = await deliver_changes(
@@ -66,8 +66,8 @@ async def test_a_replaced_secret_is_refused_at_once_by_the_process_that_replaced
 async def test_an_archived_source_is_refused_at_once_by_the_process_that_archived_it(
     harness: ServiceHarness, connected_source: tuple[Actor, str]
 ):
-    actor, hook = connected_source
-    await configuration_service.archive_resource(harness.service, actor, "source", "hubspot")
+    crm_admin, hook = connected_source
+    await configuration_service.archive_resource(harness.service, crm_admin, "source", "hubspot")
     with pytest.raises(NotAuthenticError):
         await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
 
@@ -75,9 +75,9 @@ async def test_an_archived_source_is_refused_at_once_by_the_process_that_archive
 async def test_a_secret_that_another_process_replaced_is_refused_after_the_ttl(
     harness: ServiceHarness, database_url: str, connected_source: tuple[Actor, str]
 ):
-    actor, hook = connected_source
+    crm_admin, hook = connected_source
     async with open_harness(database_url) as other_harness:
-        await put_hubspot_source(other_harness, actor, "the-new-client-secret")
+        await put_hubspot_source(other_harness, crm_admin, "the-new-client-secret")
     receipt = await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
     assert receipt.state == "processed"
     harness.clock.advance(seconds=CACHE_TTL.total_seconds())
@@ -89,13 +89,13 @@ async def test_a_revoked_key_is_refused_at_once_here_and_after_the_ttl_elsewhere
     harness: ServiceHarness, database_url: str
 ):
     actor = await harness.create_organization()
-    key, presented = await api_keys_service.issue_key(
+    issued_key, presented = await api_keys_service.issue_key(
         harness.service, actor, IssueKey("reader", frozenset({"read"}))
     )
     async with open_harness(database_url) as other_harness:
         for service in (harness.service, other_harness.service):
             await authentication.authenticate_key(service, presented)
-        await api_keys_service.revoke_key(harness.service, actor, key.id)
+        await api_keys_service.revoke_key(harness.service, actor, issued_key.id)
         with pytest.raises(NotAuthenticError):
             await authentication.authenticate_key(harness.service, presented)
         await authentication.authenticate_key(other_harness.service, presented)

@@ -38,15 +38,15 @@ async def test_the_cached_configuration_is_used_while_its_version_is_current(
     actor: Actor,
 ):
     cache = VersionedCache()
-    async with harness.service.database.read_transaction() as connection:
-        first = await load_compiled_configuration(connection, actor.organization, cache)
-        assert await load_compiled_configuration(connection, actor.organization, cache) is first
+    async with harness.service.database.read_transaction() as reader:
+        first = await load_compiled_configuration(reader, actor.organization, cache)
+        assert await load_compiled_configuration(reader, actor.organization, cache) is first
     await record_events(harness, actor, make_event("a"))
-    async with harness.service.database.read_transaction() as connection:
-        assert await load_compiled_configuration(connection, actor.organization, cache) is first
+    async with harness.service.database.read_transaction() as reader:
+        assert await load_compiled_configuration(reader, actor.organization, cache) is first
     await configuration_service.put_resource(harness.service, actor, make_metric("other"))
-    async with harness.service.database.read_transaction() as connection:
-        assert await load_compiled_configuration(connection, actor.organization, cache) is not first
+    async with harness.service.database.read_transaction() as reader:
+        assert await load_compiled_configuration(reader, actor.organization, cache) is not first
 
 
 async def test_a_configuration_larger_than_the_cache_is_cached_alone(harness: ServiceHarness):
@@ -55,8 +55,8 @@ async def test_a_configuration_larger_than_the_cache_is_cached_alone(harness: Se
     await seed_playbook(harness, large)
     cache = VersionedCache(max_cost=3)
     for actor in (small, large):
-        async with harness.service.database.read_transaction() as connection:
-            await load_compiled_configuration(connection, actor.organization, cache)
+        async with harness.service.database.read_transaction() as reader:
+            await load_compiled_configuration(reader, actor.organization, cache)
     assert find_latest_compiled(cache, small.organization) is None
     compiled = find_latest_compiled(cache, large.organization)
     assert compiled is not None

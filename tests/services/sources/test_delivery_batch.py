@@ -56,12 +56,12 @@ async def process_after_interruption(
 async def test_a_delivery_is_parsed_with_the_mapping_of_the_time_it_is_processed(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
 
     async def remap() -> None:
         new_mapping = {**MAPPING, "value": {"property": "arr_value"}}
         source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
-        await sources_service.put_source(harness.service, actor, source, None)
+        await sources_service.put_source(harness.service, crm_admin, source, None)
 
     await process_after_interruption(
         harness,
@@ -72,28 +72,30 @@ async def test_a_delivery_is_parsed_with_the_mapping_of_the_time_it_is_processed
         ],
         remap,
     )
-    won = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
+    won = next(e for e in await list_live_events(harness, crm_admin) if e.event.type == "deal.won")
     assert won.event.value == 7 * SCALE
 
 
 async def test_a_delivery_of_a_source_archived_in_the_meantime_stores_nothing(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
 
     async def archive() -> None:
-        await configuration_service.archive_resource(harness.service, actor, "source", "hubspot")
+        await configuration_service.archive_resource(
+            harness.service, crm_admin, "source", "hubspot"
+        )
 
     with pytest.raises(NotAuthenticError):
         await process_after_interruption(harness, hook, make_deal_changes(NOW - 10 * DAY), archive)
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         assert (
             await deliveries.list_deliveries(
-                connection, actor.organization, "hubspot", None, None, 10
+                reader, crm_admin.organization, "hubspot", None, None, 10
             )
             == []
         )
-    assert await list_live_events(harness, actor) == []
+    assert await list_live_events(harness, crm_admin) == []
 
 
 async def test_concurrent_deliveries_are_stored_as_one_batch_and_a_failure_stays_isolated(

@@ -92,9 +92,9 @@ line_item_properties = st.sampled_from(
 def make_property_change(
     kind: str, id_: int, pair: tuple[str, str], hour: int, **fields: object
 ) -> dict[str, object]:
-    name, value = pair
+    property_name, value = pair
     return make_crm_change(
-        hour, kind, objectId=id_, propertyName=name, propertyValue=value, **fields
+        hour, kind, objectId=id_, propertyName=property_name, propertyValue=value, **fields
     )
 
 
@@ -203,9 +203,9 @@ async def connect_source(
 
 async def dump_delivery_tables(harness: ServiceHarness, actor: Actor) -> Mapping[str, object]:
     """Return all rows that deliveries wrote, without the columns that depend on the run."""
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         rows_by_table = {
-            table.name: (await connection.execute(select(table).where(belongs_to(table, actor))))
+            table.name: (await reader.execute(select(table).where(belongs_to(table, actor))))
             .mappings()
             .all()
             for table in (
@@ -230,7 +230,11 @@ async def dump_delivery_tables(harness: ServiceHarness, actor: Actor) -> Mapping
 
 
 def without_run_columns(row: RowMapping) -> Mapping[str, object]:
-    return {name: value for name, value in row.items() if name not in RUN_DEPENDENT_COLUMNS}
+    return {
+        column_name: value
+        for column_name, value in row.items()
+        if column_name not in RUN_DEPENDENT_COLUMNS
+    }
 
 
 def belongs_to(table: Table, actor: Actor) -> ColumnElement[bool]:
@@ -255,8 +259,8 @@ async def dump_separate_and_batched(
             ]
             for batch in split_batch(arrivals, ends):
                 # Without the retry one by one after an unexpected error.
-                async with harness.service.database.write_transaction() as connection:
-                    await process_together(harness.service, connection, actor.organization, batch)
+                async with harness.service.database.write_transaction() as writer:
+                    await process_together(harness.service, writer, actor.organization, batch)
             assert await has_consistent_rollups(harness, actor)
             dumps.append(await dump_delivery_tables(harness, actor))
     return dumps

@@ -35,11 +35,11 @@ def make_deliveries(
 
 
 async def test_a_change_counts_for_the_first_delivery_that_reports_it(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
+    crm_admin, _ = await connect_hubspot(harness)
     stored_deliveries, parsed_deliveries = make_deliveries(["deal:1"], ["deal:1", "deal:2"], [])
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         transaction, _ = await begin_source_transaction(
-            harness.service, connection, actor, "hubspot", ""
+            harness.service, writer, crm_admin, "hubspot", ""
         )
         delivery_changes = await store_changes(transaction, stored_deliveries, parsed_deliveries)
         replayed_changes = await store_changes(
@@ -57,15 +57,15 @@ async def test_a_change_counts_for_the_first_delivery_that_reports_it(harness: S
 
 
 async def test_changes_of_an_erased_record_are_dropped(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
+    crm_admin, _ = await connect_hubspot(harness)
     stored_deliveries, parsed_deliveries = make_deliveries(["deal:1", "deal:2"], ["deal:2"])
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         transaction, _ = await begin_source_transaction(
-            harness.service, connection, actor, "hubspot", ""
+            harness.service, writer, crm_admin, "hubspot", ""
         )
         await store_changes(transaction, stored_deliveries, parsed_deliveries)
         await erasure_store.erase_changes(
-            connection,
+            writer,
             transaction.source_generation,
             {"deal:1"},
             transaction.position,

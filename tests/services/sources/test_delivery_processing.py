@@ -52,19 +52,19 @@ async def process(
     *incoming: IncomingDelivery,
     check_parsed: Callable[[ParsedDelivery], None] = accept_all,
 ) -> list[ProcessedDelivery]:
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         transaction, now = await begin_source_transaction(
-            harness.service, connection, actor, "hubspot", ""
+            harness.service, writer, actor, "hubspot", ""
         )
         return await process_deliveries(transaction, incoming, now, check_parsed)
 
 
 async def test_each_delivery_has_the_outcome_that_it_would_have_alone(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
+    crm_admin, _ = await connect_hubspot(harness)
     changes = make_deal_changes(NOW - 10 * DAY)
     processed_deliveries = await process(
         harness,
-        actor,
+        crm_admin,
         make_incoming(1, changes[:7]),
         make_incoming(2, changes),
         make_incoming(3, [{"portalId": 1}]),
@@ -82,10 +82,10 @@ async def test_each_delivery_has_the_outcome_that_it_would_have_alone(harness: S
 
 
 async def test_deliveries_that_the_caller_rejects_store_nothing(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
+    crm_admin, _ = await connect_hubspot(harness)
     incoming = make_incoming(1, [make_deal_creation(1, NOW - timedelta(days=1))])
     with pytest.raises(InvalidError):
-        await process(harness, actor, incoming, check_parsed=reject_all)
-    assert await list_live_events(harness, actor) == []
-    (processed,) = await process(harness, actor, incoming)
+        await process(harness, crm_admin, incoming, check_parsed=reject_all)
+    assert await list_live_events(harness, crm_admin) == []
+    (processed,) = await process(harness, crm_admin, incoming)
     assert processed.stored.changes == 1

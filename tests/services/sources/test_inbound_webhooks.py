@@ -47,9 +47,9 @@ from tests.support.service_harness import (
 
 
 async def test_a_won_deal_becomes_events_that_carry_its_fields(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(NOW - 10 * DAY))
-    events_by_type = {e.event.type: e for e in await list_live_events(harness, actor)}
+    events_by_type = {e.event.type: e for e in await list_live_events(harness, crm_admin)}
     assert receipt.state == "processed"
     assert set(events_by_type) == {"deal.created", "deal.moved", "deal.won"}
     won = events_by_type["deal.won"]
@@ -63,10 +63,10 @@ async def test_a_won_deal_becomes_events_that_carry_its_fields(harness: ServiceH
 
 
 async def test_any_order_repetition_and_splitting_ends_in_the_same_events(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     elements = make_deal_changes(NOW - 10 * DAY)
     await deliver_changes(harness, hook, elements)
-    expected_events = summarize_events(await list_live_events(harness, actor))
+    expected_events = summarize_events(await list_live_events(harness, crm_admin))
     for number, order in enumerate(list(permutations(range(8)))[:: 40320 // 5]):
         other_actor = await harness.create_organization(f"other-{number}")
         await seed_playbook(harness, other_actor)
@@ -84,37 +84,42 @@ async def test_any_order_repetition_and_splitting_ends_in_the_same_events(harnes
 async def test_a_correction_retracts_the_win_and_records_a_new_one_at_the_same_time(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     elements = make_deal_changes(NOW - 10 * DAY)
     await deliver_changes(harness, hook, elements[:7])
-    before = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
+    before = next(
+        e for e in await list_live_events(harness, crm_admin) if e.event.type == "deal.won"
+    )
     await deliver_changes(harness, hook, elements[7:])
-    after = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
+    after = next(
+        e for e in await list_live_events(harness, crm_admin) if e.event.type == "deal.won"
+    )
     assert (before.event.id, after.event.id) == ("deal/42/won/1", "deal/42/won/2")
     assert (after.event.time, after.event.value) == (before.event.time, 1300 * SCALE)
-    async with harness.service.database.read_transaction() as connection:
-        previous = await event_queries.find_event(connection, actor.organization, before.uid)
+    async with harness.service.database.read_transaction() as reader:
+        previous = await event_queries.find_event(reader, crm_admin.organization, before.uid)
     assert previous is not None
     assert previous.retracted_at is not None
 
 
 async def test_a_reopened_deal_retracts_its_win(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_deal_changes(NOW - 10 * DAY))
     await deliver_changes(
         harness, hook, [make_property_change(42, "dealstage", "contractsent", NOW - DAY)]
     )
-    assert "deal.won" not in {e.event.type for e in await list_live_events(harness, actor)}
+    assert "deal.won" not in {e.event.type for e in await list_live_events(harness, crm_admin)}
     assert (
-        measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot) == {}
+        measures_by_metric((await alignment.get_alignment(harness.service, crm_admin)).snapshot)
+        == {}
     )
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_an_amount_in_another_currency_is_converted_at_its_day_s_rate(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     occurred_at = NOW - 10 * DAY
     await deliver_changes(
         harness,
@@ -124,13 +129,13 @@ async def test_an_amount_in_another_currency_is_converted_at_its_day_s_rate(
             make_property_change(42, "deal_currency_code", "USD", occurred_at),
         ],
     )
-    won = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
+    won = next(e for e in await list_live_events(harness, crm_admin) if e.event.type == "deal.won")
     assert (won.event.value, won.event.unit) == (650 * SCALE, "EUR")
     assert (won.event.data["original_value"], won.event.data["original_unit"]) == (1300, "USD")
 
 
 async def test_values_that_the_mapping_does_not_know_are_listed(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(
         harness,
         hook,
@@ -139,21 +144,21 @@ async def test_values_that_the_mapping_does_not_know_are_listed(harness: Service
             make_property_change(7, "dealstage", "1234567", NOW - DAY),
         ],
     )
-    health = await get_hubspot_health(harness, actor)
+    health = await get_hubspot_health(harness, crm_admin)
     assert ("dealstage", "1234567", 1) in health.unmapped
 
 
 async def test_a_win_without_amount_is_counted_and_named_in_the_loss(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     occurred_at = NOW - 10 * DAY
     await deliver_changes(
         harness,
         hook,
         [e for e in make_deal_changes(occurred_at) if e.get("propertyName") != "amount"],
     )
-    await record_events(harness, actor, make_event("a", value=SCALE))
-    health = await get_hubspot_health(harness, actor)
-    answer = await alignment.get_alignment(harness.service, actor)
+    await record_events(harness, crm_admin, make_event("a", value=SCALE))
+    health = await get_hubspot_health(harness, crm_admin)
+    answer = await alignment.get_alignment(harness.service, crm_admin)
     loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
     assert health.wins_without_amount == 1
     assert "1 " in loss.detail
@@ -163,10 +168,10 @@ async def test_a_win_without_amount_is_counted_and_named_in_the_loss(harness: Se
 async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_loss(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await configuration_service.write_configuration(
         harness.service,
-        actor,
+        crm_admin,
         lambda current: current.with_resource(make_metric(events=("deal.won",), unit="EUR")),
     )
     await deliver_changes(
@@ -177,12 +182,14 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
             make_property_change(42, "deal_currency_code", "NOK", NOW - 10 * DAY),
         ],
     )
-    won = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
+    won = next(e for e in await list_live_events(harness, crm_admin) if e.event.type == "deal.won")
     assert (won.event.value, won.event.unit) == (1300 * SCALE, "NOK")  # no silent conversion
-    answer = await alignment.get_alignment(harness.service, actor)
+    answer = await alignment.get_alignment(harness.service, crm_admin)
     assert [reading.other_unit_count for reading in answer.snapshot.readings.values()] == [1]
-    await record_events(harness, actor, make_event("a", type="deal.won", unit="EUR", value=SCALE))
-    answer = await alignment.get_alignment(harness.service, actor)
+    await record_events(
+        harness, crm_admin, make_event("a", type="deal.won", unit="EUR", value=SCALE)
+    )
+    answer = await alignment.get_alignment(harness.service, crm_admin)
     loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
     assert loss.detail.endswith("; 1 won deal is left out: in NOK, not in EUR, and no rate")
 
@@ -190,8 +197,8 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
 async def test_a_forged_delivery_is_not_stored_and_rejections_are_noted_once_a_minute(
     harness: ServiceHarness, caplog: pytest.LogCaptureFixture
 ):
-    actor, hook = await connect_hubspot(harness)
-    assert (await get_hubspot_health(harness, actor)).last_refused_at is None
+    crm_admin, hook = await connect_hubspot(harness)
+    assert (await get_hubspot_health(harness, crm_admin)).last_refused_at is None
     noted = []
     for seconds in (0, 59, 1):
         harness.clock.advance(seconds=seconds)
@@ -199,14 +206,14 @@ async def test_a_forged_delivery_is_not_stored_and_rejections_are_noted_once_a_m
             await deliver_changes(
                 harness, hook, make_deal_changes(NOW - 10 * DAY), secret="another-client-secret"
             )
-        noted.append((await get_hubspot_health(harness, actor)).last_refused_at)
+        noted.append((await get_hubspot_health(harness, crm_admin)).last_refused_at)
     assert noted == [NOW, NOW, NOW + timedelta(minutes=1)]
     lines = [line.__dict__ for line in caplog.records if line.name == "sightline.deliveries"]
     assert [(line["source"], line["levelname"]) for line in lines] == [("hubspot", "WARNING")] * 2
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         assert (
             await deliveries.list_deliveries(
-                connection, actor.organization, "hubspot", None, None, 10
+                reader, crm_admin.organization, "hubspot", None, None, 10
             )
             == []
         )
@@ -227,11 +234,11 @@ async def test_a_stale_signature_is_refused_and_one_of_exactly_300_seconds_is_no
 
 
 async def test_an_authentic_body_that_cannot_be_read_is_stored_as_failed(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, b'[{"objectId": NaN}]')
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         (stored_delivery,) = await deliveries.list_deliveries(
-            connection, actor.organization, "hubspot", None, None, 10
+            reader, crm_admin.organization, "hubspot", None, None, 10
         )
     assert (receipt.state, stored_delivery.state, stored_delivery.body) == (
         "failed",
@@ -244,12 +251,12 @@ async def test_an_authentic_body_that_cannot_be_read_is_stored_as_failed(harness
 async def test_elements_of_another_portal_are_set_aside_and_the_others_count(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     foreign_element = {**make_deal_creation(9, NOW - DAY), "portalId": 1}
     await deliver_changes(harness, hook, [foreign_element, make_deal_creation(8, NOW - DAY)])
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         (stored_delivery,) = await deliveries.list_deliveries(
-            connection, actor.organization, "hubspot", None, None, 10
+            reader, crm_admin.organization, "hubspot", None, None, 10
         )
     assert (stored_delivery.state, [reject["index"] for reject in stored_delivery.rejects]) == (
         "processed",
@@ -258,15 +265,15 @@ async def test_elements_of_another_portal_are_set_aside_and_the_others_count(
 
 
 async def test_a_change_of_the_future_is_set_aside(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, [make_deal_creation(8, NOW + 2 * DAY)])
     assert receipt.state == "failed"
-    assert await list_live_events(harness, actor) == []
+    assert await list_live_events(harness, crm_admin) == []
 
 
 async def test_a_connected_source_takes_no_events_over_http(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
-    outcomes = await record_events(harness, actor, make_event("x", source="hubspot"))
+    crm_admin, _ = await connect_hubspot(harness)
+    outcomes = await record_events(harness, crm_admin, make_event("x", source="hubspot"))
     assert [outcome.status for outcome in outcomes] == ["invalid"]
     assert "hubspot hook only" in str(outcomes[0].problem)
 
@@ -274,8 +281,10 @@ async def test_a_connected_source_takes_no_events_over_http(harness: ServiceHarn
 async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
-    await sources_service.rotate_secret(harness.service, actor, "hubspot", "the-new-client-secret")
+    crm_admin, hook = await connect_hubspot(harness)
+    await sources_service.rotate_secret(
+        harness.service, crm_admin, "hubspot", "the-new-client-secret"
+    )
     assert (
         await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
     ).state == "processed"
@@ -292,9 +301,9 @@ async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day
 async def load_only_delivery(
     harness: ServiceHarness, actor: Actor, source: str = "hubspot"
 ) -> deliveries.StoredDelivery:
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         (stored_delivery,) = await deliveries.list_deliveries(
-            connection, actor.organization, source, None, None, 10
+            reader, actor.organization, source, None, None, 10
         )
     return stored_delivery
 
@@ -312,12 +321,14 @@ async def test_a_rejected_element_is_named_by_its_index_in_the_delivery(relay: R
 async def test_a_change_of_the_future_is_named_by_its_index_in_the_delivery(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     good = make_deal_creation(8, NOW - DAY)
     await deliver_changes(
         harness, hook, [good, good, {**good, "portalId": 1}, make_deal_creation(9, NOW + 2 * DAY)]
     )
-    assert [reject["index"] for reject in (await load_only_delivery(harness, actor)).rejects] == [
+    assert [
+        reject["index"] for reject in (await load_only_delivery(harness, crm_admin)).rejects
+    ] == [
         2,
         3,
     ]

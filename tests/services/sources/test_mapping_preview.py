@@ -20,9 +20,9 @@ from tests.support.service_harness import NOW, ServiceHarness, make_property_cha
 
 
 async def test_a_preview_stores_nothing(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
-    reader = Actor(actor.organization, "reader", frozenset({"read"}))
-    before = (await alignment.get_alignment(harness.service, actor)).snapshot.version
+    crm_admin, _ = await connect_hubspot(harness)
+    reader = Actor(crm_admin.organization, "reader", frozenset({"read"}))
+    before = (await alignment.get_alignment(harness.service, crm_admin)).snapshot.version
     sample = Delivery(
         "POST",
         "",
@@ -40,8 +40,8 @@ async def test_a_preview_stores_nothing(harness: ServiceHarness):
     )
     assert "deal.won" in {event.type for event in remapped_preview.deal_events}
     assert (
-        await list_live_events(harness, actor),
-        (await alignment.get_alignment(harness.service, actor)).snapshot.version,
+        await list_live_events(harness, crm_admin),
+        (await alignment.get_alignment(harness.service, crm_admin)).snapshot.version,
     ) == ([], before)
     with pytest.raises(NotFoundError):
         await preview_mapping(harness.service, reader, "nothing", sample, None, fail_on_read)

@@ -25,17 +25,17 @@ async def test_a_failed_delivery_does_not_reserve_its_id(relay: Relay):
 def test_only_standard_webhooks_names_its_deliveries():
     headers = {"webhook-id": "msg_1"}
     assert {
-        name for name, connector in CONNECTORS.items() if connector.get_message_id(headers)
+        connector_name
+        for connector_name, connector in CONNECTORS.items()
+        if connector.get_message_id(headers)
     } == {"standard_webhooks"}
     assert CONNECTORS["standard_webhooks"].get_message_id({}) is None
 
 
 async def test_the_stored_digest_cannot_be_recomputed_from_the_body(relay: Relay):
     await relay.deliver([{"id": "a"}], parse_relay_event)
-    async with relay.harness.service.database.read_transaction() as connection:
+    async with relay.harness.service.database.read_transaction() as reader:
         digest = (
-            await deliveries.find_body_digests(
-                connection, relay.actor.organization, "relay", ["msg_1"]
-            )
+            await deliveries.find_body_digests(reader, relay.actor.organization, "relay", ["msg_1"])
         )["msg_1"]
     assert sha256(json.dumps({"events": [{"id": "a"}]}).encode()).hexdigest() not in digest

@@ -66,13 +66,13 @@ async def test_a_call_inherits_its_deal_s_fields_in_any_order_of_deliveries(
 
 
 async def test_a_call_without_a_deal_belongs_to_none(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_held_call(START))
-    assert await list_held_calls(harness, actor) == [("call/7/held/1", None, None, START)]
+    assert await list_held_calls(harness, crm_admin) == [("call/7/held/1", None, None, START)]
 
 
 async def test_a_change_of_the_deal_is_a_change_of_its_calls(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(
         harness,
         hook,
@@ -87,20 +87,20 @@ async def test_a_change_of_the_deal_is_a_change_of_its_calls(harness: ServiceHar
         hook,
         [make_property_change(42, "customer_segment", "small", START + timedelta(hours=2))],
     )
-    assert await list_held_calls(harness, actor) == [
+    assert await list_held_calls(harness, crm_admin) == [
         ("call/7/held/2", "small", "deal/42", START + DAY)
     ]
     await deliver_changes(
         harness, hook, [make_property_change(42, "customer_segment", "tiny", START + 5 * DAY)]
     )
-    assert await list_held_calls(harness, actor) == [
+    assert await list_held_calls(harness, crm_admin) == [
         ("call/7/held/2", "small", "deal/42", START + DAY)
     ]
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_a_call_that_leaves_its_deal_loses_what_it_inherited(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(
         harness,
         hook,
@@ -111,40 +111,40 @@ async def test_a_call_that_leaves_its_deal_loses_what_it_inherited(harness: Serv
         ],
     )
     await deliver_changes(harness, hook, [make_call_association(42, START + 2 * DAY, removed=True)])
-    assert await list_held_calls(harness, actor) == [("call/7/held/2", None, None, START + DAY)]
+    assert await list_held_calls(harness, crm_admin) == [("call/7/held/2", None, None, START + DAY)]
     await deliver_changes(
         harness,
         hook,
         [make_property_change(42, "customer_segment", "small", START + timedelta(hours=2))],
     )
-    assert await list_held_calls(harness, actor) == [("call/7/held/2", None, None, START + DAY)]
-    assert await has_consistent_rollups(harness, actor)
+    assert await list_held_calls(harness, crm_admin) == [("call/7/held/2", None, None, START + DAY)]
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_a_repeated_delivery_records_and_retracts_nothing(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     elements = [
         *make_deal_changes(START),
         *make_held_call(START + DAY),
         make_call_association(42, START + DAY),
     ]
     await deliver_changes(harness, hook, elements)
-    before = await list_live_events(harness, actor)
+    before = await list_live_events(harness, crm_admin)
     await deliver_changes(harness, hook, elements)
-    assert await list_live_events(harness, actor) == before
+    assert await list_live_events(harness, crm_admin) == before
 
 
 async def test_a_new_event_of_an_archived_team_goes_to_the_default_team_and_recorded_ones_stay(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_deal_changes(START)[:4])
-    assert {stored_event.event.team for stored_event in await list_live_events(harness, actor)} == {
-        "sales"
-    }
+    assert {
+        stored_event.event.team for stored_event in await list_live_events(harness, crm_admin)
+    } == {"sales"}
     await configuration_service.write_configuration(
         harness.service,
-        actor,
+        crm_admin,
         lambda current: current.with_archived("responsibility", "win/sales").with_archived(
             "team", "sales"
         ),
@@ -152,6 +152,6 @@ async def test_a_new_event_of_an_archived_team_goes_to_the_default_team_and_reco
     await deliver_changes(harness, hook, make_deal_changes(START)[4:])
     teams = {
         stored_event.event.type: stored_event.event.team
-        for stored_event in await list_live_events(harness, actor)
+        for stored_event in await list_live_events(harness, crm_admin)
     }
     assert (teams["deal.created"], teams["deal.won"]) == ("sales", "marketing")

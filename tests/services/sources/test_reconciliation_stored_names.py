@@ -23,39 +23,42 @@ from tests.support.service_harness import ServiceHarness
 
 async def load_stored_changes(harness: ServiceHarness) -> dict[str, frozenset[str]]:
     """Return the names of the fields of every stored change, by its key."""
-    async with harness.service.database.read_transaction() as connection:
-        rows = await connection.execute(select(change_table.c.key, change_table.c.fields))
-        return {key: frozenset(fields) for key, fields in rows}
+    async with harness.service.database.read_transaction() as reader:
+        rows = await reader.execute(select(change_table.c.key, change_table.c.fields))
+        return {change_key: frozenset(fields) for change_key, fields in rows}
 
 
 async def test_a_delivery_stored_under_old_names_records_no_event_when_it_comes_again(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     delivery = [
         *make_deal_changes(START),
         *make_held_call(START + DAY),
         make_call_association(42, START + DAY),
     ]
-    old_names = {kind: {name: name for name in names} for kind, names in STORED_NAMES.items()}
+    old_names = {
+        kind: {property_name: property_name for property_name in names}
+        for kind, names in STORED_NAMES.items()
+    }
     with monkeypatch.context() as patch:
         patch.setattr(hubspot, "ACTIVITY_PROPERTIES", old_names)
         await deliver_changes(harness, hook, delivery)
     stored_changes = await load_stored_changes(harness)
     assert {"hs_timestamp", "hs_call_status"} <= frozenset().union(*stored_changes.values())
-    events = await list_live_events(harness, actor)
-    assert [held_call[0] for held_call in await list_held_calls(harness, actor)] == [
+    events = await list_live_events(harness, crm_admin)
+    assert [held_call[0] for held_call in await list_held_calls(harness, crm_admin)] == [
         "call/7/held/1"
     ]
 
     await deliver_changes(harness, hook, delivery)
 
     assert await load_stored_changes(harness) == stored_changes
-    assert await list_live_events(harness, actor) == events
+    assert await list_live_events(harness, crm_admin) == events
 
     await deliver_changes(
         harness, hook, [make_call_change("hs_call_status", "NO_ANSWER", START + 2 * DAY)]
     )
     new_fields = (await load_stored_changes(harness)).items() - stored_changes.items()
     assert [fields for _, fields in new_fields] == [{"activity_status"}]
-    assert await list_held_calls(harness, actor) == []
+    assert await list_held_calls(harness, crm_admin) == []

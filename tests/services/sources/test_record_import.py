@@ -41,10 +41,10 @@ RECORDS = [
 async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     body = json.dumps({"records": RECORDS}).encode()
     imported = (
-        await import_records(harness.service, actor, "hubspot", body, fail_on_read)
+        await import_records(harness.service, crm_admin, "hubspot", body, fail_on_read)
     ).stored_delivery
     assert (imported.state, imported.origin, imported.changes, len(imported.rejects)) == (
         "processed",
@@ -52,14 +52,22 @@ async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
         2,
         1,
     )
-    won_deals = await list_won_deals(harness, actor)
+    won_deals = await list_won_deals(harness, crm_admin)
     assert won_deals["deal/7"].time.isoformat() == "2026-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
     assert won_deals["deal/8"].value is None  # type: ignore[attr-defined]  # an event
     assert (
-        len([e for e in await list_live_events(harness, actor) if e.event.type == "deal.created"])
+        len(
+            [
+                e
+                for e in await list_live_events(harness, crm_admin)
+                if e.event.type == "deal.created"
+            ]
+        )
         == 1
     )
-    repeated_import = await import_records(harness.service, actor, "hubspot", body, fail_on_read)
+    repeated_import = await import_records(
+        harness.service, crm_admin, "hubspot", body, fail_on_read
+    )
     repeated_delivery = repeated_import.stored_delivery
     assert repeated_import.deals_without_amount == ["8"]
     assert (repeated_delivery.changes, repeated_delivery.recorded, repeated_delivery.retracted) == (
@@ -70,18 +78,18 @@ async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
     await deliver_changes(
         harness, hook, [make_property_change(7, "dealstage", "contractsent", NOW - DAY)]
     )  # the deal is reopened
-    assert set(await list_won_deals(harness, actor)) == {"deal/8"}
-    health = await get_hubspot_health(harness, actor)
+    assert set(await list_won_deals(harness, crm_admin)) == {"deal/8"}
+    health = await get_hubspot_health(harness, crm_admin)
     assert health.wins_without_amount == 1
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)
     with pytest.raises(MalformedError):
-        await import_records(harness.service, actor, "hubspot", b"[]", fail_on_read)
+        await import_records(harness.service, crm_admin, "hubspot", b"[]", fail_on_read)
 
 
 async def test_an_imported_deal_has_line_items_and_an_unreadable_date_waits_for_a_mapping(
     harness: ServiceHarness,
 ):
-    actor, _ = await connect_hubspot(
+    crm_admin, _ = await connect_hubspot(
         harness, {**LINE_ITEM_MAPPING, "closed_at": {"property": "closedate", "format": "rfc3339"}}
     )
     line_items = [
@@ -95,16 +103,18 @@ async def test_an_imported_deal_has_line_items_and_an_unreadable_date_waits_for_
     ]
     body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
     imported = (
-        await import_records(harness.service, actor, "hubspot", body, fail_on_read)
+        await import_records(harness.service, crm_admin, "hubspot", body, fail_on_read)
     ).stored_delivery
     assert [
         (reject["index"], "closedate" in str(reject["problem"])) for reject in imported.rejects
     ] == [(1, True)]
-    won_deals = await list_won_deals(harness, actor)
+    won_deals = await list_won_deals(harness, crm_admin)
     assert set(won_deals) == {"deal/7"}, "no win is dated by its import"
     assert won_deals["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * SCALE))  # type: ignore[attr-defined]  # an event
-    await change_mapping(harness, actor, LINE_ITEM_MAPPING)
-    await replay_service.replay_deliveries(harness.service, actor, "hubspot", START, fail_on_read)
-    won_deals = await list_won_deals(harness, actor)
+    await change_mapping(harness, crm_admin, LINE_ITEM_MAPPING)
+    await replay_service.replay_deliveries(
+        harness.service, crm_admin, "hubspot", START, fail_on_read
+    )
+    won_deals = await list_won_deals(harness, crm_admin)
     assert won_deals["deal/8"].time.isoformat() == "2025-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)

@@ -54,7 +54,7 @@ from tests.support.service_harness import (
 
 
 async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     other_changes = [
         make_property_change(43, "dealstage", "closedwon", START + DAY),
         make_property_change(43, "amount", "5", START + DAY),
@@ -69,22 +69,22 @@ async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: Serv
             make_call_association(43, START + DAY),
         ],
     )
-    assert set(await list_won_deals(harness, actor)) == {"deal/42", "deal/43"}
+    assert set(await list_won_deals(harness, crm_admin)) == {"deal/42", "deal/43"}
     await deliver_changes(harness, hook, [make_merge(42, 43, 42, START + 5 * DAY)])
-    assert set(await list_won_deals(harness, actor)) == {"deal/42"}
+    assert set(await list_won_deals(harness, crm_admin)) == {"deal/42"}
     (call,) = [
-        e.event for e in await list_live_events(harness, actor) if e.event.type == "call.held"
+        e.event for e in await list_live_events(harness, crm_admin) if e.event.type == "call.held"
     ]
     assert (call.subject, call.data["segment"]) == ("deal/42", "enterprise")
     await deliver_changes(
         harness, hook, [make_property_change(43, "amount", "6", START + 2 * DAY)]
     )  # a late report
-    assert set(await list_won_deals(harness, actor)) == {"deal/42"}
-    assert await has_consistent_rollups(harness, actor)
+    assert set(await list_won_deals(harness, crm_admin)) == {"deal/42"}
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_a_deal_merged_under_a_new_id_has_one_win(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(
         harness, hook, [*make_deal_changes(START), make_merge(42, 43, 99, START + 5 * DAY)]
     )
@@ -96,14 +96,14 @@ async def test_a_deal_merged_under_a_new_id_has_one_win(harness: ServiceHarness)
     await deliver_changes(
         harness, hook, [make_property_change(99, "amount", "1400", START + 6 * DAY)]
     )
-    won_deals = await list_won_deals(harness, actor)
+    won_deals = await list_won_deals(harness, crm_admin)
     assert set(won_deals) == {"deal/99"}
     assert won_deals["deal/99"].value == 1400 * SCALE  # type: ignore[attr-defined]  # an event
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_line_items_are_what_was_sold(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness, LINE_ITEM_MAPPING)
+    crm_admin, hook = await connect_hubspot(harness, LINE_ITEM_MAPPING)
     await deliver_changes(
         harness,
         hook,
@@ -139,36 +139,36 @@ async def test_line_items_are_what_was_sold(harness: ServiceHarness):
             make_line_item_change(3, "amount", "7", START),
         ],
     )
-    won_event = (await list_won_deals(harness, actor))["deal/42"]
+    won_event = (await list_won_deals(harness, crm_admin))["deal/42"]
     assert won_event.offerings == (("care", 201 * SCALE), ("onboarding-plus", 1007 * SCALE))  # type: ignore[attr-defined]  # an event
     await deliver_changes(
         harness, hook, [make_line_item_association(3, 42, START + DAY, removed=True)]
     )
-    won_event = (await list_won_deals(harness, actor))["deal/42"]
+    won_event = (await list_won_deals(harness, crm_admin))["deal/42"]
     assert won_event.offerings == (("care", 201 * SCALE), ("onboarding-plus", 1000 * SCALE))  # type: ignore[attr-defined]  # an event
-    assert await has_consistent_rollups(harness, actor)
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_corrected(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     source = Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING)
-    await sources_service.put_source(harness.service, actor, source, None)
+    await sources_service.put_source(harness.service, crm_admin, source, None)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
-    assert (receipt.state, await list_live_events(harness, actor)) == ("failed", [])
-    await change_mapping(harness, actor, MAPPING)
+    assert (receipt.state, await list_live_events(harness, crm_admin)) == ("failed", [])
+    await change_mapping(harness, crm_admin, MAPPING)
     replayed_delivery = await replay_service.replay_delivery(
-        harness.service, actor, "hubspot", receipt.uid, fail_on_read
+        harness.service, crm_admin, "hubspot", receipt.uid, fail_on_read
     )
     assert (replayed_delivery.state, replayed_delivery.problem, replayed_delivery.changes) == (
         "processed",
         None,
         8,
     )
-    assert set(await list_won_deals(harness, actor)) == {"deal/42"}
+    assert set(await list_won_deals(harness, crm_admin)) == {"deal/42"}
     replayed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", None, fail_on_read
+        harness.service, crm_admin, "hubspot", None, fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {},
@@ -180,42 +180,42 @@ async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_co
 async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_nothing(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     value_change = make_property_change(42, "arr_value", "7", START + 2 * DAY)
     await deliver_changes(harness, hook, [*make_deal_changes(START), value_change])
-    before = {e.event.id for e in await list_live_events(harness, actor)}
-    await change_mapping(harness, actor, {**MAPPING, "value": {"property": "arr_value"}})
+    before = {e.event.id for e in await list_live_events(harness, crm_admin)}
+    await change_mapping(harness, crm_admin, {**MAPPING, "value": {"property": "arr_value"}})
     replayed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START, fail_on_read
+        harness.service, crm_admin, "hubspot", START, fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {"processed": 1},
         1,
         1,
     )
-    after = {e.event.id: e.event for e in await list_live_events(harness, actor)}
+    after = {e.event.id: e.event for e in await list_live_events(harness, crm_admin)}
     assert after["deal/42/won/2"].value == 7 * SCALE
     assert before - after.keys() == {"deal/42/won/1"}
     repeated = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START, fail_on_read
+        harness.service, crm_admin, "hubspot", START, fail_on_read
     )
     assert (repeated.recorded_count, repeated.retracted_count) == (0, 0)
     await deliver_changes(
         harness, hook, [*make_deal_changes(START), value_change]
     )  # still a repetition in the new generation
-    assert {e.event.id for e in await list_live_events(harness, actor)} == set(after)
-    assert await has_consistent_rollups(harness, actor)
+    assert {e.event.id for e in await list_live_events(harness, crm_admin)} == set(after)
+    assert await has_consistent_rollups(harness, crm_admin)
 
 
 async def test_a_changed_account_retracts_nothing_received_under_the_previous_one(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_deal_changes(START))
     harness.clock.advance(days=1)
     await sources_service.put_source(
         harness.service,
-        actor,
+        crm_admin,
         Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING),
         None,
     )
@@ -223,38 +223,38 @@ async def test_a_changed_account_retracts_nothing_received_under_the_previous_on
         harness, hook, [make_property_change(42, "amount", "7", START + 2 * DAY)]
     )
     assert foreign.state == "failed"
-    before = {e.event.id for e in await list_live_events(harness, actor)}
+    before = {e.event.id for e in await list_live_events(harness, crm_admin)}
     replayed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START.date(), fail_on_read
+        harness.service, crm_admin, "hubspot", START.date(), fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {"processed": 1, "failed": 1},
         0,
         0,
     )
-    assert {e.event.id for e in await list_live_events(harness, actor)} == before
+    assert {e.event.id for e in await list_live_events(harness, crm_admin)} == before
 
 
 async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: ServiceHarness):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
-    await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
+    await change_mapping(harness, crm_admin, {**MAPPING, "stages": {"contractsent": "won"}})
     previewed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START, fail_on_read, dry_run=True
+        harness.service, crm_admin, "hubspot", START, fail_on_read, dry_run=True
     )
-    assert (previewed.recorded_count, await list_replay_entries(harness, actor)) == (1, [])
+    assert (previewed.recorded_count, await list_replay_entries(harness, crm_admin)) == (1, [])
     replayed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START, fail_on_read
+        harness.service, crm_admin, "hubspot", START, fail_on_read
     )
     assert replayed == previewed
     await replay_service.replay_delivery(
-        harness.service, actor, "hubspot", receipt.uid, fail_on_read
+        harness.service, crm_admin, "hubspot", receipt.uid, fail_on_read
     )
     await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", None, fail_on_read
+        harness.service, crm_admin, "hubspot", None, fail_on_read
     )  # no failed delivery
     counts = {"processed": 1, "recorded": 0, "retracted": 0}
-    assert await list_replay_entries(harness, actor) == [
+    assert await list_replay_entries(harness, crm_admin) == [
         ("tester", "hubspot", {"delivery": str(receipt.uid), **counts}),
         (
             "tester",
@@ -273,9 +273,9 @@ async def list_replay_entries(
     harness: ServiceHarness, actor: Actor
 ) -> list[tuple[str, str, Mapping[str, object] | None]]:
     """List the replays in the journal."""
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         journal_entries = await journal.list_journal_records(
-            connection, actor.organization, JournalFilter(kind="source"), None, 200
+            reader, actor.organization, JournalFilter(kind="source"), None, 200
         )
     return [
         (journal_entry.actor, journal_entry.key, journal_entry.after)
@@ -301,21 +301,21 @@ async def test_a_day_is_one_of_the_organization_s_zone(harness: ServiceHarness):
 async def test_changes_of_a_delivery_without_body_remain_and_are_projected_again(
     harness: ServiceHarness,
 ):
-    actor, hook = await connect_hubspot(harness)
+    crm_admin, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
-    async with harness.service.database.write_transaction() as connection:
-        assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
-        assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
+    async with harness.service.database.write_transaction() as writer:
+        assert await deliveries.empty_bodies(writer, crm_admin.organization, NOW + DAY, 9) == 1
+        assert await deliveries.empty_bodies(writer, crm_admin.organization, NOW + DAY, 9) == 0
     with pytest.raises(ConflictError, match="kept no longer"):
         await replay_service.replay_delivery(
-            harness.service, actor, "hubspot", receipt.uid, fail_on_read
+            harness.service, crm_admin, "hubspot", receipt.uid, fail_on_read
         )
-    await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
+    await change_mapping(harness, crm_admin, {**MAPPING, "stages": {"contractsent": "won"}})
     replayed = await replay_service.replay_deliveries(
-        harness.service, actor, "hubspot", START, fail_on_read
+        harness.service, crm_admin, "hubspot", START, fail_on_read
     )
     assert (replayed.without_body_count, replayed.recorded_count) == (1, 1)
-    assert (await list_won_deals(harness, actor))["deal/42"].time == START + DAY  # type: ignore[attr-defined]  # an event
+    assert (await list_won_deals(harness, crm_admin))["deal/42"].time == START + DAY  # type: ignore[attr-defined]  # an event
 
 
 DEAL_CHANGES = [
@@ -384,8 +384,8 @@ async def test_any_order_repetition_and_splitting_of_deal_changes_ends_in_the_sa
 
 
 async def test_only_an_admin_replays(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
-    reader = Actor(actor.organization, "reader", frozenset({"read"}))
+    crm_admin, _ = await connect_hubspot(harness)
+    reader = Actor(crm_admin.organization, "reader", frozenset({"read"}))
     with pytest.raises(ForbiddenError):
         await replay_service.replay_deliveries(
             harness.service, reader, "hubspot", None, fail_on_read

@@ -14,10 +14,10 @@ from tests.support.service_harness import NOW, ServiceHarness
 async def test_a_source_transaction_has_the_current_source_and_its_generation(
     harness: ServiceHarness,
 ):
-    actor, _ = await connect_hubspot(harness)
-    async with harness.service.database.write_transaction() as connection:
+    crm_admin, _ = await connect_hubspot(harness)
+    async with harness.service.database.write_transaction() as writer:
         transaction, now = await begin_source_transaction(
-            harness.service, connection, actor, "hubspot", "a reason"
+            harness.service, writer, crm_admin, "hubspot", "a reason"
         )
         assert (now, transaction.source.key, transaction.generation) == (NOW, "hubspot", 1)
         assert transaction.source_generation.source == "hubspot"
@@ -25,10 +25,10 @@ async def test_a_source_transaction_has_the_current_source_and_its_generation(
 
 
 async def test_an_archived_source_and_one_without_deliveries_are_refused(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
-    await sources_service.put_source(harness.service, actor, Source("direct", "Direct"), None)
-    await configuration_service.archive_resource(harness.service, actor, "source", "hubspot")
-    for key, error_class in (("hubspot", NotFoundError), ("direct", ConflictError)):
+    crm_admin, _ = await connect_hubspot(harness)
+    await sources_service.put_source(harness.service, crm_admin, Source("direct", "Direct"), None)
+    await configuration_service.archive_resource(harness.service, crm_admin, "source", "hubspot")
+    for source_key, error_class in (("hubspot", NotFoundError), ("direct", ConflictError)):
         with pytest.raises(error_class):
-            async with harness.service.database.write_transaction() as connection:
-                await begin_source_transaction(harness.service, connection, actor, key, "")
+            async with harness.service.database.write_transaction() as writer:
+                await begin_source_transaction(harness.service, writer, crm_admin, source_key, "")

@@ -35,19 +35,19 @@ def make_api_key(name: str, **overrides: object) -> StoredApiKey:
 
 
 async def add_keys(harness: ServiceHarness, actor: Actor, *api_keys: StoredApiKey) -> None:
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for api_key in api_keys:
-            await api_keys_store.add_api_key(connection, actor.organization, api_key)
+            await api_keys_store.add_api_key(writer, actor.organization, api_key)
 
 
 async def test_a_stored_key_is_found_unchanged(harness: ServiceHarness):
     actor = await harness.create_organization()
     stored_key = make_api_key("a", team="sales", source="billing", expires_at=NOW + MINUTE)
     await add_keys(harness, actor, stored_key)
-    async with harness.service.database.read_transaction() as connection:
-        assert await directory.find_organization(connection, "api_key", "a") == actor.organization
-        assert await api_keys_store.find_api_key(connection, actor.organization, "a") == stored_key
-        assert await api_keys_store.find_api_key(connection, actor.organization, "b") is None
+    async with harness.service.database.read_transaction() as reader:
+        assert await directory.find_organization(reader, "api_key", "a") == actor.organization
+        assert await api_keys_store.find_api_key(reader, actor.organization, "a") == stored_key
+        assert await api_keys_store.find_api_key(reader, actor.organization, "b") is None
 
 
 async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHarness):
@@ -56,15 +56,12 @@ async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHar
     await add_keys(harness, first_actor, make_api_key("a"))
     with pytest.raises(ConflictError, match="'a'"):
         await add_keys(harness, other_actor, make_api_key("a"))
-    async with harness.service.database.read_transaction() as connection:
-        assert (
-            await directory.find_organization(connection, "api_key", "a")
-            == first_actor.organization
-        )
-        assert await directory.find_organization(connection, "hook", "a") is None
-        assert await api_keys_store.find_api_key(connection, other_actor.organization, "a") is None
+    async with harness.service.database.read_transaction() as reader:
+        assert await directory.find_organization(reader, "api_key", "a") == first_actor.organization
+        assert await directory.find_organization(reader, "hook", "a") is None
+        assert await api_keys_store.find_api_key(reader, other_actor.organization, "a") is None
         assert [
-            name for name, _ in await directory.list_public_ids(connection, "organization")
+            public_id for public_id, _ in await directory.list_public_ids(reader, "organization")
         ] == [
             "one",
             "other",
@@ -110,12 +107,10 @@ async def test_the_last_use_is_stored(harness: ServiceHarness):
     first_actor = await harness.create_organization("one")
     other_actor = await harness.create_organization("other")
     await add_keys(harness, first_actor, make_api_key("a"))
-    async with harness.service.database.write_transaction() as connection:
-        await api_keys_store.update_last_use(connection, other_actor.organization, "a", NOW)
-    async with harness.service.database.write_transaction() as connection:
-        await api_keys_store.update_last_use(
-            connection, first_actor.organization, "a", NOW + MINUTE
-        )
-        stored_key = await api_keys_store.find_api_key(connection, first_actor.organization, "a")
+    async with harness.service.database.write_transaction() as writer:
+        await api_keys_store.update_last_use(writer, other_actor.organization, "a", NOW)
+    async with harness.service.database.write_transaction() as writer:
+        await api_keys_store.update_last_use(writer, first_actor.organization, "a", NOW + MINUTE)
+        stored_key = await api_keys_store.find_api_key(writer, first_actor.organization, "a")
     assert stored_key is not None
     assert stored_key.last_used_at == NOW + MINUTE

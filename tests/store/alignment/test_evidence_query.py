@@ -71,9 +71,9 @@ def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(
     replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
 ) -> None:
     async def score_replayed() -> Alignment:
-        actor = await world_replay.replay_world(replay_database, world)
+        world_actor = await world_replay.replay_world(replay_database, world)
         return compute_alignment(
-            await world_replay.read_world_snapshot(replay_database, actor, world)
+            await world_replay.read_world_snapshot(replay_database, world_actor, world)
         )
 
     check_agreement(runner.run(score_replayed()), alignment.compute_alignment(world))
@@ -88,19 +88,19 @@ def test_roll_ups_equal_a_rebuild_from_the_events(
     replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
 ) -> None:
     async def compare_with_rebuild() -> dict[str, int]:
-        actor = await world_replay.replay_world(replay_database, world, batches=3)
-        async with replay_database.database.read_transaction() as connection:
+        world_actor = await world_replay.replay_world(replay_database, world, batches=3)
+        async with replay_database.database.read_transaction() as reader:
             current_configuration = await configuration_store.load_configuration(
-                connection, actor.organization
+                reader, world_actor.organization
             )
             recomputed = await rollup_rebuild.recompute_rollups(
-                connection,
-                actor.organization,
+                reader,
+                world_actor.organization,
                 Matcher(current_configuration.metrics),
                 current_configuration.organization.time_zone,
             )
             return dict(
-                await rollup_rebuild.count_differences(connection, actor.organization, recomputed)
+                await rollup_rebuild.count_differences(reader, world_actor.organization, recomputed)
             )
 
     assert set(runner.run(compare_with_rebuild()).values()) == {0}

@@ -43,8 +43,10 @@ def replay_database(runner: asyncio.Runner, database_url: str) -> Iterator[Repla
 async def replay_and_summarize(
     replay_database: ReplayDatabase, world: World, batches: int = 0
 ) -> tuple[object, ...]:
-    actor = await world_replay.replay_world(replay_database, world, batches)
-    return summarize_score(await world_replay.read_world_snapshot(replay_database, actor, world))
+    world_actor = await world_replay.replay_world(replay_database, world, batches)
+    return summarize_score(
+        await world_replay.read_world_snapshot(replay_database, world_actor, world)
+    )
 
 
 def summarize_score(scored_snapshot: Snapshot) -> tuple[object, ...]:
@@ -73,7 +75,7 @@ def test_order_of_arrival_repetition_and_batches_change_nothing(
     shuffled_world = replace(world, events=tuple(shuffled))
 
     async def record_twice() -> tuple[object, ...]:
-        actor = await world_replay.replay_world(replay_database, shuffled_world, batches=4)
+        world_actor = await world_replay.replay_world(replay_database, shuffled_world, batches=4)
         repeated_events = [world_replay.to_event(event) for event in world.events]
         later_service = ServiceContext(
             replay_database.database,
@@ -81,13 +83,13 @@ def test_order_of_arrival_repetition_and_batches_change_nothing(
             Vault({"k": bytes(32)}, {"k": bytes(32)}),
         )
         outcomes = (
-            await ingestion.ingest_events(later_service, actor, repeated_events)
+            await ingestion.ingest_events(later_service, world_actor, repeated_events)
             if repeated_events
             else []
         )
         assert {outcome.status for outcome in outcomes} <= {"duplicate"}
         return summarize_score(
-            await world_replay.read_world_snapshot(replay_database, actor, shuffled_world)
+            await world_replay.read_world_snapshot(replay_database, world_actor, shuffled_world)
         )
 
     assert runner.run(record_twice()) == runner.run(replay_and_summarize(replay_database, world))

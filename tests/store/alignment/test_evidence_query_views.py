@@ -111,8 +111,8 @@ def test_teams_objectives_and_pairs_are_those_of_the_raw_events(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World
 ) -> None:
     async def replay_snapshot() -> Snapshot:
-        actor = await world_replay.replay_world(replay_database, world)
-        return await world_replay.read_world_snapshot(replay_database, actor, world)
+        world_actor = await world_replay.replay_world(replay_database, world)
+        return await world_replay.read_world_snapshot(replay_database, world_actor, world)
 
     scored_snapshot = runner.run(replay_snapshot())
     check_teams(scored_snapshot, world)

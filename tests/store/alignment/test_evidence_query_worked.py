@@ -27,9 +27,9 @@ def approximate(expected_figure: object) -> object:
 async def score_world(url: str, world: World) -> Alignment:
     database = connect(url)
     replay_database = ReplayDatabase(database)
-    actor = await world_replay.replay_world(replay_database, world)
+    world_actor = await world_replay.replay_world(replay_database, world)
     scored_alignment = compute_alignment(
-        await world_replay.read_world_snapshot(replay_database, actor, world)
+        await world_replay.read_world_snapshot(replay_database, world_actor, world)
     )
     await database.close()
     return scored_alignment

@@ -69,15 +69,15 @@ async def test_a_silent_hook_is_named_and_past_answers_do_not_change(harness: Se
     actor = await create_with_canonical_source(
         harness, Source("hubspot", "HubSpot", "hubspot", "1", "sales")
     )
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for days_ago in (40, 30, 20, 19, 16, 15):
             await deliveries.add_deliveries(
-                connection,
+                writer,
                 actor.organization,
                 make_delivery(NOW - days_ago * DAY, source="hubspot"),
             )
         imported_delivery = make_delivery(NOW - 3 * DAY, source="hubspot", origin="records")
-        await deliveries.add_deliveries(connection, actor.organization, imported_delivery)
+        await deliveries.add_deliveries(writer, actor.organization, imported_delivery)
     last_active_day = TODAY - 15 * DAY
     answer_snapshot, detail = await load_snapshot_and_detail(harness, actor, TODAY)
     assert answer_snapshot.source_activities == {
@@ -102,9 +102,9 @@ async def test_a_silent_hook_is_named_and_past_answers_do_not_change(harness: Se
             )
         )[1]
     )  # active again since that day
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         await deliveries.add_deliveries(
-            connection, actor.organization, make_delivery(NOW, source="hubspot")
+            writer, actor.organization, make_delivery(NOW, source="hubspot")
         )
     assert "silent" not in (await load_snapshot_and_detail(harness, actor, TODAY))[1]
     assert (await load_snapshot_and_detail(harness, actor, last_active_day + 11 * DAY))[
@@ -122,15 +122,15 @@ async def test_days_are_those_of_the_organization(harness: ServiceHarness):
     actor = await create_with_canonical_source(
         harness, Source("hubspot", "HubSpot", "hubspot", "1", "sales"), "Asia/Kolkata"
     )
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for hours in (200, 150, 6):  # 18:30 in London is the next day in the other zone
             await deliveries.add_deliveries(
-                connection,
+                writer,
                 actor.organization,
                 make_delivery(NOW - timedelta(hours=hours), source="hubspot"),
             )
         late_delivery = make_delivery(NOW.replace(hour=18, minute=30) - DAY, source="hubspot")
-        await deliveries.add_deliveries(connection, actor.organization, late_delivery)
+        await deliveries.add_deliveries(writer, actor.organization, late_delivery)
     assert (await load_snapshot_and_detail(harness, actor, TODAY))[0].source_activities[
         "hubspot"
     ].last_day == TODAY

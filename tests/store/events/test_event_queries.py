@@ -177,16 +177,16 @@ async def create_varied_events(
     for outcome in outcomes[::7]:
         assert outcome.uid is not None
         await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         loaded_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
         event_keys = [
             (submitted_event.source, submitted_event.id) for submitted_event in submitted_events
         ]
         stored_events = list(
             (
-                await event_queries.load_events_by_key(connection, actor.organization, event_keys)
+                await event_queries.load_events_by_key(reader, actor.organization, event_keys)
             ).values()
         )
     return actor, stored_events, FilterOracle(loaded_configuration)
@@ -201,11 +201,11 @@ async def list_all_pages(
 ) -> list[StoredEvent]:
     """Return the events of all pages."""
     listed_events: list[StoredEvent] = []
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         while True:
             after = (listed_events[-1].event.time, listed_events[-1].uid) if listed_events else None
             page = await event_queries.list_events(
-                connection, actor.organization, loaded_configuration, event_filter, after, limit
+                reader, actor.organization, loaded_configuration, event_filter, after, limit
             )
             listed_events += page
             if len(page) < limit:
@@ -292,15 +292,12 @@ async def test_an_event_is_found_by_its_uid_with_all_fields(harness: ServiceHarn
     (outcome,) = await record_events(harness, actor, submitted_event)
     assert outcome.uid is not None
     other_actor = await harness.create_organization("other")
-    async with harness.service.database.read_transaction() as connection:
-        stored_event = await event_queries.find_event(connection, actor.organization, outcome.uid)
-        assert (
-            await event_queries.find_event(connection, other_actor.organization, outcome.uid)
-            is None
-        )
+    async with harness.service.database.read_transaction() as reader:
+        stored_event = await event_queries.find_event(reader, actor.organization, outcome.uid)
+        assert await event_queries.find_event(reader, other_actor.organization, outcome.uid) is None
         assert (
             await event_queries.load_events_by_key(
-                connection, other_actor.organization, [("billing", "a")]
+                reader, other_actor.organization, [("billing", "a")]
             )
             == {}
         )

@@ -61,16 +61,16 @@ async def find_wrong_evidence(
 
     The evidence of its objectives is compared as well.
     """
-    actor = await world_replay.replay_world(replay_database, world)
-    snapshot = await world_replay.read_world_snapshot(replay_database, actor, world)
+    world_actor = await world_replay.replay_world(replay_database, world)
+    snapshot = await world_replay.read_world_snapshot(replay_database, world_actor, world)
     losses = compute_alignment(snapshot).losses
     component_inputs = collect_inputs(world)
-    async with replay_database.database.read_transaction() as connection:
+    async with replay_database.database.read_transaction() as reader:
         current_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, world_actor.organization
         )
         evidence_lookup = EvidenceLookup(
-            connection, actor, lambda _: asyncio.sleep(0, current_configuration)
+            reader, world_actor, lambda _: asyncio.sleep(0, current_configuration)
         )
         loss_checks = [
             (loss, loss.evidence, find_loss_events(component_inputs, to_model_loss(loss)))
@@ -168,7 +168,7 @@ def make_daily_world() -> World:
         responsibilities=(Responsibility("keep", "sales", "accountable"),),
         key_results=tuple(
             KeyResult(
-                key,
+                key_result_key,
                 "grow",
                 "new-arr",
                 F(0),
@@ -177,7 +177,7 @@ def make_daily_world() -> World:
                 date(2025, 10, first),
                 date(2025, 10, last),
             )
-            for key, (first, last) in spans.items()
+            for key_result_key, (first, last) in spans.items()
         ),
         policy=Policy(focus_days=8, minimum_events=2, unit="EUR"),
         events=(

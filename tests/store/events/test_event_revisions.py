@@ -81,12 +81,12 @@ async def replay_all(harness: ServiceHarness, actor: Actor) -> tuple[ReplayResul
 
 
 async def list_live_events(harness: ServiceHarness, actor: Actor) -> list[StoredEvent]:
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         current_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
         return await list_events(
-            connection,
+            reader,
             actor.organization,
             current_configuration,
             EventFilter(source="erp"),
@@ -98,20 +98,20 @@ async def list_live_events(harness: ServiceHarness, actor: Actor) -> list[Stored
 async def test_an_event_with_a_changed_mapping_is_retracted_and_recorded_as_a_new_revision(
     harness: ServiceHarness,
 ):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(
         harness, hook, secret, make_cloudevent("a", 10, 8), make_cloudevent("b", 5, 5)
     )
-    await change_mapping(harness, actor, BY_NET)
+    await change_mapping(harness, erp_admin, BY_NET)
     harness.clock.advance(hours=2)
-    replayed, values_by_id = await replay_all(harness, actor)
+    replayed, values_by_id = await replay_all(harness, erp_admin)
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {"processed": 1},
         1,
         1,
     )
     assert values_by_id == {"s a~2": 8, "s b": 5}
-    replayed, _ = await replay_all(harness, actor)
+    replayed, _ = await replay_all(harness, erp_admin)
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {"processed": 1},
         0,
@@ -121,29 +121,29 @@ async def test_an_event_with_a_changed_mapping_is_retracted_and_recorded_as_a_ne
         harness, hook, secret, make_cloudevent("a", 10, 8)
     )  # the sender repeats it
     assert (receipt.state, receipt.problem) == ("processed", None)
-    await change_mapping(harness, actor, BY_VALUE)
-    assert (await replay_all(harness, actor))[1] == {"s a~3": 10, "s b": 5}
+    await change_mapping(harness, erp_admin, BY_VALUE)
+    assert (await replay_all(harness, erp_admin))[1] == {"s a~3": 10, "s b": 5}
 
 
 async def test_replaying_one_delivery_corrects_its_own_events(harness: ServiceHarness):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     receipt = await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
-    await change_mapping(harness, actor, BY_NET)
+    await change_mapping(harness, erp_admin, BY_NET)
     replayed_delivery = await replay_service.replay_delivery(
-        harness.service, actor, "erp", receipt.uid, parse_event
+        harness.service, erp_admin, "erp", receipt.uid, parse_event
     )
     assert (replayed_delivery.state, replayed_delivery.recorded, replayed_delivery.retracted) == (
         "processed",
         2,
         1,
     )
-    assert [live_event.event.id for live_event in await list_live_events(harness, actor)] == [
+    assert [live_event.event.id for live_event in await list_live_events(harness, erp_admin)] == [
         "s a~2"
     ]
 
 
 async def test_the_event_of_an_earlier_delivery_stays(harness: ServiceHarness):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     harness.clock.advance(minutes=5)
     second_receipt = await deliver_cloudevents(
@@ -151,27 +151,27 @@ async def test_the_event_of_an_earlier_delivery_stays(harness: ServiceHarness):
     )
     assert "other content" in str(second_receipt.problem)
     for _ in range(2):
-        replayed, values_by_id = await replay_all(harness, actor)
+        replayed, values_by_id = await replay_all(harness, erp_admin)
         assert (replayed.recorded_count, replayed.retracted_count, values_by_id) == (
             0,
             0,
             {"s a": 10, "s c": 1},
         )
     replayed_delivery = await replay_service.replay_delivery(
-        harness.service, actor, "erp", second_receipt.uid, parse_event
+        harness.service, erp_admin, "erp", second_receipt.uid, parse_event
     )
     assert (replayed_delivery.state, len(replayed_delivery.rejects)) == ("processed", 1)
-    await change_mapping(harness, actor, BY_NET)
-    assert (await replay_all(harness, actor))[1] == {"s a~2": 8, "s c": 1}
+    await change_mapping(harness, erp_admin, BY_NET)
+    assert (await replay_all(harness, erp_admin))[1] == {"s a~2": 8, "s c": 1}
 
 
 async def test_an_event_that_was_retracted_by_hand_is_not_revived(harness: ServiceHarness):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
-    (live_event,) = await list_live_events(harness, actor)
-    await ingestion.retract_event(harness.service, actor, live_event.uid, "a mistake")
-    await change_mapping(harness, actor, BY_NET)
-    replayed, values_by_id = await replay_all(harness, actor)
+    (live_event,) = await list_live_events(harness, erp_admin)
+    await ingestion.retract_event(harness.service, erp_admin, live_event.uid, "a mistake")
+    await change_mapping(harness, erp_admin, BY_NET)
+    replayed, values_by_id = await replay_all(harness, erp_admin)
     assert (dict(replayed.state_counts), replayed.recorded_count, values_by_id) == (
         {"failed": 1},
         0,
@@ -180,18 +180,18 @@ async def test_an_event_that_was_retracted_by_hand_is_not_revived(harness: Servi
 
 
 async def test_an_id_too_long_for_a_revision_suffix_keeps_its_event(harness: ServiceHarness):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a" * 198, 10, 8))
-    await change_mapping(harness, actor, BY_NET)
-    replayed, values_by_id = await replay_all(harness, actor)
+    await change_mapping(harness, erp_admin, BY_NET)
+    replayed, values_by_id = await replay_all(harness, erp_admin)
     assert (dict(replayed.state_counts), values_by_id) == ({"failed": 1}, {f"s {'a' * 198}": 10})
 
 
 async def test_an_event_that_cannot_be_parsed_any_more_stays(harness: ServiceHarness):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
-    await change_mapping(harness, actor, {**BY_NET, "effort": {"property": "/data/segment"}})
-    replayed, values_by_id = await replay_all(harness, actor)
+    await change_mapping(harness, erp_admin, {**BY_NET, "effort": {"property": "/data/segment"}})
+    replayed, values_by_id = await replay_all(harness, erp_admin)
     assert (dict(replayed.state_counts), replayed.retracted_count, values_by_id) == (
         {"failed": 1},
         0,
@@ -202,12 +202,12 @@ async def test_an_event_that_cannot_be_parsed_any_more_stays(harness: ServiceHar
 async def test_a_senders_own_id_that_looks_like_a_version_is_an_event_of_its_own(
     harness: ServiceHarness,
 ):
-    actor, hook, secret = await connect_erp(harness)
+    erp_admin, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
-    (live_event,) = await list_live_events(harness, actor)
+    (live_event,) = await list_live_events(harness, erp_admin)
     harness.clock.advance(minutes=1)
     await ingestion.retract_event(
-        harness.service, actor, live_event.uid, "a mistake, a~2 is sent for it"
+        harness.service, erp_admin, live_event.uid, "a mistake, a~2 is sent for it"
     )
     harness.clock.advance(minutes=1)
     await deliver_cloudevents(
@@ -223,9 +223,9 @@ async def test_a_senders_own_id_that_looks_like_a_version_is_an_event_of_its_own
         await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     ).problem is None
     harness.clock.advance(minutes=1)
-    await change_mapping(harness, actor, BY_NET)
+    await change_mapping(harness, erp_admin, BY_NET)
     for _ in range(2):
-        assert (await replay_all(harness, actor))[1] == {
+        assert (await replay_all(harness, erp_admin))[1] == {
             "s a~2": 12,
             "s b~2": 1,
             "s b~3": 8,

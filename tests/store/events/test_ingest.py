@@ -43,22 +43,22 @@ async def record_events(
     submitted_events: Sequence[Event],
     expected_version: int | None = None,
 ) -> IngestOutcome:
-    async with database.write_transaction() as connection:
-        compiled = await load_compiled_configuration(connection, actor.organization)
+    async with database.write_transaction() as writer:
+        compiled = await load_compiled_configuration(writer, actor.organization)
         matched_events = match_events(submitted_events, compiled.matcher, NOW, "UTC")
         version = compiled.version if expected_version is None else expected_version
         batch = IngestBatch(actor.organization, matched_events, NOW, DAY, version)
-        return await ingest.record_events(connection, batch)
+        return await ingest.record_events(writer, batch)
 
 
 async def load_rollup_rows(database: Database, actor: Actor) -> dict[str, list[tuple[object, ...]]]:
     rows_by_rollup = {}
-    async with database.read_transaction() as connection:
-        for name, (table, _) in rollup_rebuild.ROLLUP_TABLES.items():
-            rows = await connection.execute(
+    async with database.read_transaction() as reader:
+        for rollup_name, (table, _) in rollup_rebuild.ROLLUP_TABLES.items():
+            rows = await reader.execute(
                 table.select().where(table.c.organization_id == actor.organization)
             )
-            rows_by_rollup[name] = sorted(map(tuple, rows), key=repr)
+            rows_by_rollup[rollup_name] = sorted(map(tuple, rows), key=repr)
     return rows_by_rollup
 
 
@@ -66,7 +66,8 @@ def strip_tenant(
     rows_by_rollup: dict[str, list[tuple[object, ...]]],
 ) -> dict[str, list[tuple[object, ...]]]:
     return {
-        name: sorted((row[1:] for row in rows), key=repr) for name, rows in rows_by_rollup.items()
+        rollup_name: sorted((row[1:] for row in rows), key=repr)
+        for rollup_name, rows in rows_by_rollup.items()
     }
 
 

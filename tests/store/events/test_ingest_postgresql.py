@@ -36,7 +36,7 @@ async def test_packed_rows_are_unpacked_unchanged(postgresql_url: str):
     statement = f"select * from {unpack_columns_sql(1, 2, column_types)} as u"
     async with (
         open_harness(postgresql_url) as harness,
-        harness.service.database.read_transaction() as connection,
+        harness.service.database.read_transaction() as reader,
     ):
         for count in (0, 1, 2, len(TEXTS)):
             columns: list[list[object]] = [
@@ -44,7 +44,5 @@ async def test_packed_rows_are_unpacked_unchanged(postgresql_url: str):
                 list(numbers[:count]),
                 [None] * count,
             ]
-            unpacked_rows = await connection.exec_driver_sql(
-                statement, tuple(pack_columns(columns))
-            )
+            unpacked_rows = await reader.exec_driver_sql(statement, tuple(pack_columns(columns)))
             assert [tuple(row) for row in unpacked_rows] == list(zip(*columns, strict=True))

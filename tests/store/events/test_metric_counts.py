@@ -34,8 +34,8 @@ async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness)
     metric_keys = ["arr", "euros", "ghost"]
 
     async def load_figures(organization: object) -> dict[str, MetricCounts]:
-        async with harness.service.database.read_transaction() as connection:
-            return dict(await metric_counts.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # a UUID
+        async with harness.service.database.read_transaction() as reader:
+            return dict(await metric_counts.count_by_metric(reader, organization, metric_keys))  # type: ignore[arg-type]  # a UUID
 
     assert await load_figures(actor.organization) == {
         "arr": MetricCounts(4, 2, 0, 1),

@@ -7,11 +7,11 @@ from tests.support.service_harness import ServiceHarness
 async def test_an_organization_is_queued_once_until_it_is_removed(harness: ServiceHarness):
     first = (await harness.create_organization()).organization
     second = (await harness.create_organization("other")).organization
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for organization_id in (first, second, first):
-            await restatement_queue.enqueue_organization(connection, organization_id)
-        queued = await restatement_queue.list_queued_organizations(connection)
+            await restatement_queue.enqueue_organization(writer, organization_id)
+        queued = await restatement_queue.list_queued_organizations(writer)
         assert sorted(queued) == sorted([first, second])
-        await restatement_queue.dequeue_organization(connection, first)
-        await restatement_queue.dequeue_organization(connection, first)
-        assert await restatement_queue.list_queued_organizations(connection) == [second]
+        await restatement_queue.dequeue_organization(writer, first)
+        await restatement_queue.dequeue_organization(writer, first)
+        assert await restatement_queue.list_queued_organizations(writer) == [second]

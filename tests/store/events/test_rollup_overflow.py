@@ -27,9 +27,9 @@ async def list_overflowing_ids(
     harness: ServiceHarness, actor: Actor, *submitted_events: Event
 ) -> list[str]:
     matched_events = match_events(submitted_events, Matcher({"arr": make_metric()}), NOW, "UTC")
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         overflowing_uids = await rollup_overflow.find_overflowing_events(
-            connection, actor.organization, matched_events, to_day_number(NOW.date())
+            reader, actor.organization, matched_events, to_day_number(NOW.date())
         )
     names: dict[UUID, str] = {
         matched_event.uid: matched_event.event.id for matched_event in matched_events

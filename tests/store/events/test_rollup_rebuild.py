@@ -74,8 +74,10 @@ async def load_extremes(harness: ServiceHarness, actor: Actor) -> dict[str, tupl
     measured = measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot)
     fields_by_aggregation = {"min": "low", "max": "high", "last": "last"}
     return {
-        name: tuple(getattr(measure, part) for (key, _), measure in measured.items() if key == name)
-        for name, part in fields_by_aggregation.items()
+        aggregation: tuple(
+            getattr(measure, part) for (key, _), measure in measured.items() if key == aggregation
+        )
+        for aggregation, part in fields_by_aggregation.items()
     }
 
 
@@ -91,10 +93,12 @@ async def test_a_tampered_rollup_is_detected_and_rebuilt(harness: ServiceHarness
     )
     before = await alignment.get_alignment(harness.service, actor)
     assert await load_differences(harness, actor) == NO_DIFFERENCES
-    async with harness.service.database.write_transaction() as connection:
-        await connection.execute(text(TAMPERINGS[rollup]))
+    async with harness.service.database.write_transaction() as writer:
+        await writer.execute(text(TAMPERINGS[rollup]))
     tampered_differences = await load_differences(harness, actor)
-    assert {name for name, number in tampered_differences.items() if number} == {rollup}
+    assert {rollup_name for rollup_name, number in tampered_differences.items() if number} == {
+        rollup
+    }
     assert await rollup_check.rebuild_rollups(harness.service, actor.organization) == (
         2,
         tampered_differences,
@@ -125,8 +129,8 @@ async def test_another_organization_s_roll_ups_are_left_alone(harness: ServiceHa
     for actor in (first_actor, other_actor):
         await seed_playbook(harness, actor)
         await record_events(harness, actor, make_event("a"))
-    async with harness.service.database.write_transaction() as connection:
-        await connection.execute(text("update measure set total = total + 1"))
+    async with harness.service.database.write_transaction() as writer:
+        await writer.execute(text("update measure set total = total + 1"))
     await rollup_check.rebuild_rollups(harness.service, first_actor.organization)
     assert await load_differences(harness, first_actor) == NO_DIFFERENCES
     assert await load_differences(harness, other_actor) == {**NO_DIFFERENCES, "measure": 2}
@@ -212,28 +216,26 @@ def test_rollups_after_any_recording_and_retraction_equal_a_rebuild(
 async def test_only_events_of_the_given_types_are_counted(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    async with harness.service.database.read_transaction() as connection:
-        assert not await event_queries.has_events(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        assert not await event_queries.has_events(reader, actor.organization)
     await record_events(harness, actor, make_event("a"))
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         current_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
-        assert await event_queries.has_events(connection, actor.organization)
+        assert await event_queries.has_events(reader, actor.organization)
         assert (
             await event_queries.count_events_of_types(
-                connection, actor.organization, ["x", "invoice.paid"], 9
+                reader, actor.organization, ["x", "invoice.paid"], 9
             )
             == 1
         )
         assert (
-            await event_queries.count_events_of_types(
-                connection, actor.organization, ["deal.won"], 9
-            )
+            await event_queries.count_events_of_types(reader, actor.organization, ["deal.won"], 9)
             == 0
         )
         assert (
             await rollup_rebuild.recompute_rollups(
-                connection, actor.organization, Matcher(current_configuration.metrics), "UTC"
+                reader, actor.organization, Matcher(current_configuration.metrics), "UTC"
             )
         ).event_count == 1

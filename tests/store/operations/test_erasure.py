@@ -59,11 +59,9 @@ async def seeded_harness(harness: ServiceHarness) -> ServiceHarness:
         "a-client-secret-of-the-app",
     )
     await configuration_service.put_resource(harness.service, actor, Source("other", "Other"))
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for number, body in enumerate([*DELIVERY_BODIES, None]):
-            await deliveries.add_deliveries(
-                connection, actor.organization, make_delivery(number, body)
-            )
+            await deliveries.add_deliveries(writer, actor.organization, make_delivery(number, body))
     return harness
 
 
@@ -84,11 +82,11 @@ async def test_bodies_are_found_by_content_in_chunks(
 ):
     monkeypatch.setattr(erasure_store, "BODY_PAGE_SIZE", 2)
     organization = seeded_harness.actors["acme"].organization
-    async with seeded_harness.service.database.read_transaction() as connection:
+    async with seeded_harness.service.database.read_transaction() as reader:
         pages = [
             page
             async for page in erasure_store.find_deliveries_containing(
-                connection, organization, "crm", needles
+                reader, organization, "crm", needles
             )
         ]
         assert [
@@ -98,20 +96,19 @@ async def test_bodies_are_found_by_content_in_chunks(
         assert [
             page
             async for page in erasure_store.find_deliveries_containing(
-                connection, organization, "other", needles
+                reader, organization, "other", needles
             )
         ] == []
 
 
 async def test_an_erased_delivery_keeps_no_content(seeded_harness: ServiceHarness):
-    async with seeded_harness.service.database.write_transaction() as connection:
-        organization, _ = await advance_version(seeded_harness, connection)
+    async with seeded_harness.service.database.write_transaction() as writer:
+        organization, _ = await advance_version(seeded_harness, writer)
         assert (
-            await erasure_store.erase_bodies(connection, organization, {UUID(int=0), UUID(int=4)})
-            == 1
+            await erasure_store.erase_bodies(writer, organization, {UUID(int=0), UUID(int=4)}) == 1
         )
         stored_deliveries = [
-            await deliveries.find_delivery(connection, organization, "crm", UUID(int=number))
+            await deliveries.find_delivery(writer, organization, "crm", UUID(int=number))
             for number in (0, 4, 1)
         ]
     for stored_delivery in stored_deliveries[:2]:
@@ -129,8 +126,8 @@ async def test_an_erased_delivery_keeps_no_content(seeded_harness: ServiceHarnes
 async def test_an_erased_record_keeps_only_an_erasure_mark_in_any_generation(
     seeded_harness: ServiceHarness,
 ):
-    async with seeded_harness.service.database.write_transaction() as connection:
-        organization, position = await advance_version(seeded_harness, connection)
+    async with seeded_harness.service.database.write_transaction() as writer:
+        organization, position = await advance_version(seeded_harness, writer)
         source_generation = SourceGeneration(organization, "crm", 2)
         for generation in (1, 2):
             for entity in ("deal:42", "deal:43"):
@@ -139,39 +136,37 @@ async def test_an_erased_record_keeps_only_an_erasure_mark_in_any_generation(
                 )
                 changed_generation = SourceGeneration(organization, "crm", generation)
                 await changes.add_changes(
-                    connection, changed_generation, position.seq, [(UUID(int=1), [change])]
+                    writer, changed_generation, position.seq, [(UUID(int=1), [change])]
                 )
         assert (
-            await erasure_store.find_erased_records(connection, source_generation, {"deal:42"})
+            await erasure_store.find_erased_records(writer, source_generation, {"deal:42"})
             == frozenset()
         )
         erasure_id = identifiers.new_uuid7(NOW)
         assert await erasure_store.find_reporting_deliveries(
-            connection, organization, "crm", {"deal:42"}
+            writer, organization, "crm", {"deal:42"}
         ) == {UUID(int=1)}
         assert await erasure_store.find_known_records(
-            connection, organization, "crm", {"deal:42", "deal:44"}
+            writer, organization, "crm", {"deal:42", "deal:44"}
         ) == {"deal:42"}
         assert (
             await erasure_store.erase_changes(
-                connection, source_generation, {"deal:42"}, position, erasure_id
+                writer, source_generation, {"deal:42"}, position, erasure_id
             )
             == 2
         )
         assert await erasure_store.find_erased_records(
-            connection, source_generation, {"deal:42", "deal:43"}
+            writer, source_generation, {"deal:42", "deal:43"}
         ) == {"deal:42"}
         assert await erasure_store.find_known_records(
-            connection, organization, "crm", {"deal:42", "deal:43"}
+            writer, organization, "crm", {"deal:42", "deal:43"}
         ) == {"deal:43"}
         (erased_change,) = (
-            await changes.load_changes(connection, source_generation, ["deal:42"])
+            await changes.load_changes(writer, source_generation, ["deal:42"])
         ).changes["deal:42"]
         assert (erased_change.verb, erased_change.fields) == ("erased", {})
         change_table = get_table(ChangeRow)
         condition = change_table.c.organization_id == organization
         assert (
-            await connection.execute(
-                select(func.count()).select_from(change_table).where(condition)
-            )
+            await writer.execute(select(func.count()).select_from(change_table).where(condition))
         ).scalar() == 3

@@ -57,25 +57,25 @@ def make_rows(table: Table, organization: UUID) -> list[dict[str, object]]:
 async def fill_organization(harness: ServiceHarness, key: str) -> tuple[UUID, str]:
     secret = await organizations.create_organization(harness.service, Organization(key, key))
     identity = await organizations.find_organization(harness.service, key)
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for table in Row.metadata.sorted_tables:
             if table is DIRECTORY:
-                await connection.execute(
+                await writer.execute(
                     insert(table).values(kind="hook", id=key, organization_id=identity)
                 )
             elif table.name not in CREATED_WITH_ORGANIZATION:
-                await connection.execute(insert(table), make_rows(table, identity))
+                await writer.execute(insert(table), make_rows(table, identity))
     return identity, secret
 
 
 async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[str, int]:
     """Return the number of the organization's rows by table, without empty tables."""
     row_counts = {}
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         for table in Row.metadata.tables.values():
             statement = select(table).where(table.c.organization_id == identity)
-            row_counts[table.name] = len((await connection.execute(statement)).all())
-    return {name: row_count for name, row_count in row_counts.items() if row_count}
+            row_counts[table.name] = len((await reader.execute(statement)).all())
+    return {table_name: row_count for table_name, row_count in row_counts.items() if row_count}
 
 
 def test_every_table_names_its_organization_and_is_deleted_from():

@@ -45,18 +45,18 @@ async def open_seeded_harness(url: str) -> AsyncIterator[ServiceHarness]:
 async def execute_with_append_only_suspended(harness: ServiceHarness, statement: str) -> None:
     """Execute a statement in a transaction that claims to erase."""
     async with (
-        harness.service.database.write_transaction() as connection,
-        privileges.append_only_suspended(connection),
+        harness.service.database.write_transaction() as writer,
+        privileges.append_only_suspended(writer),
     ):
-        await connection.execute(text(statement))
+        await writer.execute(text(statement))
 
 
 @pytest.mark.postgresql
 async def test_the_service_role_can_run_the_complete_scenario(service_url: str):
     async with open_harness(service_url) as harness:
         await run_scenario(harness)
-        async with harness.service.database.read_transaction() as connection:
-            assert not await privileges.is_table_owner(connection)
+        async with harness.service.database.read_transaction() as reader:
+            assert not await privileges.is_table_owner(reader)
 
 
 @pytest.mark.postgresql
@@ -67,10 +67,10 @@ async def test_the_services_role_can_neither_change_nor_delete_what_is_append_on
         statements = [f"delete from {table}" for table in sorted(APPEND_ONLY_TABLES)]
         statements += [f"truncate {table}" for table in Row.metadata.tables]
         statements += [
-            f'update {name} set "{column.name}" = "{column.name}"'
-            for name in sorted(APPEND_ONLY_TABLES)
-            for column in Row.metadata.tables[name].columns
-            if DERIVED_COLUMNS.get(name) != column.name
+            f'update {table_name} set "{column.name}" = "{column.name}"'
+            for table_name in sorted(APPEND_ONLY_TABLES)
+            for column in Row.metadata.tables[table_name].columns
+            if DERIVED_COLUMNS.get(table_name) != column.name
         ]
         statements += [
             "alter table event disable trigger all",
@@ -149,11 +149,11 @@ async def test_the_owner_is_recognized_and_a_missing_role_is_named(
 ):
     async with (
         open_harness(postgresql_url) as harness,
-        harness.service.database.read_transaction() as connection,
+        harness.service.database.read_transaction() as reader,
     ):
-        assert await privileges.is_table_owner(connection)
+        assert await privileges.is_table_owner(reader)
         with pytest.raises(NotFoundError, match="nobody-of-that-name"):
-            await privileges.grant_service(connection, "nobody-of-that-name")
+            await privileges.grant_service(reader, "nobody-of-that-name")
 
 
 async def test_a_file_has_no_roles(sqlite_url: str):
@@ -162,18 +162,18 @@ async def test_a_file_has_no_roles(sqlite_url: str):
         await grant_service_role(sqlite_url, "sightline")
     async with (
         open_harness(sqlite_url) as harness,
-        harness.service.database.read_transaction() as connection,
+        harness.service.database.read_transaction() as reader,
     ):
-        assert not await privileges.is_table_owner(connection)
-        await privileges.require_owner(connection)
+        assert not await privileges.is_table_owner(reader)
+        await privileges.require_owner(reader)
 
 
 async def test_a_failed_erasure_restores_the_triggers(sqlite_url: str):
     async with open_seeded_harness(sqlite_url) as harness:
         with pytest.raises(ZeroDivisionError):
             async with (
-                harness.service.database.write_transaction() as connection,
-                privileges.append_only_suspended(connection),
+                harness.service.database.write_transaction() as writer,
+                privileges.append_only_suspended(writer),
             ):
                 raise ZeroDivisionError
         with pytest.raises(DBAPIError, match="append-only"):

@@ -43,15 +43,15 @@ async def store_every_kind(
 
 
 async def load_configuration(harness: ServiceHarness, actor: Actor) -> Configuration:
-    async with harness.service.database.read_transaction() as connection:
-        return await configuration_store.load_configuration(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        return await configuration_store.load_configuration(reader, actor.organization)
 
 
 async def find_stored(
     harness: ServiceHarness, actor: Actor, kind: str, key: str
 ) -> StoredResource | None:
-    async with harness.service.database.read_transaction() as connection:
-        return await configuration_store.find_resource(connection, actor.organization, kind, key)
+    async with harness.service.database.read_transaction() as reader:
+        return await configuration_store.find_resource(reader, actor.organization, kind, key)
 
 
 async def list_paged_keys(
@@ -59,11 +59,11 @@ async def list_paged_keys(
 ) -> list[str]:
     """Return the keys of all pages."""
     loaded_keys: list[str] = []
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         while True:
             after_key = loaded_keys[-1] if loaded_keys else None
             page = await configuration_store.list_resources(
-                connection, actor.organization, resource_filter, after_key, limit
+                reader, actor.organization, resource_filter, after_key, limit
             )
             loaded_keys += [stored.resource.key for stored in page]
             if len(page) < limit:
@@ -93,9 +93,9 @@ async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceH
 
 async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         loaded = await configuration_store.load_configuration(
-            connection, actor.organization, ("team", "metric")
+            reader, actor.organization, ("team", "metric")
         )
     assert (dict(loaded.teams), dict(loaded.metrics)) == (
         dict(expected.teams),
@@ -107,7 +107,9 @@ async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
 async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceHarness):
     actor = await harness.create_organization()
     # As a single text, "a-b/x" would precede "a/y": the minus sorts before the slash.
-    objectives = [Objective(key, "q4", key) for key in ("a", "a-b", "b")]
+    objectives = [
+        Objective(objective_key, "q4", objective_key) for objective_key in ("a", "a-b", "b")
+    ]
     responsibilities = [
         Responsibility(objective.key, team, "informed")
         for objective in objectives
@@ -156,7 +158,7 @@ async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
 
 async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
     actor = await harness.create_organization()
-    resources = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
+    resources = [Team(team_key, team_key, "any") for team_key in ("b", "a-b", "ab", "a0", "a")]
     await configuration_service.write_configuration(
         harness.service,
         actor,

@@ -30,13 +30,13 @@ async def list_all_pages(
 ) -> list[JournalRecord]:
     """Return the records of all pages."""
     journal_entries: list[JournalRecord] = []
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         while True:
             after = (
                 (journal_entries[-1].seq, journal_entries[-1].position) if journal_entries else None
             )
             page = await journal.list_journal_records(
-                connection, actor.organization, journal_filter or JournalFilter(), after, limit
+                reader, actor.organization, journal_filter or JournalFilter(), after, limit
             )
             journal_entries += page
             if len(page) < limit:
@@ -101,9 +101,9 @@ async def test_replaying_the_journal_gives_the_tables(harness: ServiceHarness):
             replayed[journal_entry.kind][journal_entry.key] = serialization.from_json(
                 journal_entry.kind, journal_entry.after
             )
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         stored_configuration: Configuration = await configuration_store.load_configuration(
-            connection, actor.organization
+            reader, actor.organization
         )
     assert {kind: dict(stored_configuration.resources_of(kind)) for kind in TABLE_NAMES} == replayed
 
@@ -172,22 +172,18 @@ async def test_no_secret_is_ever_in_the_journal(harness: ServiceHarness):
     connected = await sources_service.put_source(
         harness.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None
     )
-    key, plain_key = await api_keys_service.issue_key(
+    issued_key, plain_key = await api_keys_service.issue_key(
         harness.service, actor, IssueKey("mine", frozenset({"read"}))
     )
-    await api_keys_service.revoke_key(harness.service, actor, key.id)
-    async with harness.service.database.read_transaction() as connection:
+    await api_keys_service.revoke_key(harness.service, actor, issued_key.id)
+    async with harness.service.database.read_transaction() as reader:
         journal_rows = [
-            str(tuple(row)) for row in await connection.execute(text("select * from journal"))
+            str(tuple(row)) for row in await reader.execute(text("select * from journal"))
         ]
-        hook_rows = [
-            str(tuple(row)) for row in await connection.execute(text("select * from hook"))
-        ]
-        key_rows = [
-            str(tuple(row)) for row in await connection.execute(text("select * from api_key"))
-        ]
+        hook_rows = [str(tuple(row)) for row in await reader.execute(text("select * from hook"))]
+        key_rows = [str(tuple(row)) for row in await reader.execute(text("select * from api_key"))]
     assert connected.secret is not None
-    for secret in (SECRET, connected.secret, plain_key, plain_key[21:64], key.digest):
+    for secret in (SECRET, connected.secret, plain_key, plain_key[21:64], issued_key.digest):
         assert not any(secret in row for row in journal_rows)
     for secret in (SECRET, connected.secret, plain_key, plain_key[21:64]):
         assert not any(secret in row for row in [*hook_rows, *key_rows])

@@ -17,10 +17,10 @@ def make_change(entity: str, key: str, linked_entity: str | None = None) -> Chan
 async def add_record_changes(
     harness: ServiceHarness, actor: Actor, *record_changes: Change
 ) -> frozenset[str]:
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         source_generation = SourceGeneration(actor.organization, "billing")
         return (
-            await changes.add_changes(connection, source_generation, 1, [(uuid4(), record_changes)])
+            await changes.add_changes(writer, source_generation, 1, [(uuid4(), record_changes)])
         )[0]
 
 
@@ -36,22 +36,18 @@ async def test_a_change_is_stored_once_and_the_first_stays(harness: ServiceHarne
     assert await add_record_changes(
         harness, actor, make_change("deal:9", "b"), make_change("deal:2", "c")
     ) == {"c"}
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         source_generation = SourceGeneration(actor.organization, "billing")
         changes_by_record = (
-            await changes.load_changes(
-                connection, source_generation, ["deal:1", "deal:2", "deal:9"]
-            )
+            await changes.load_changes(reader, source_generation, ["deal:1", "deal:2", "deal:9"])
         ).changes
         other_source_changes = (
             await changes.load_changes(
-                connection, SourceGeneration(actor.organization, "other"), ["deal:1"]
+                reader, SourceGeneration(actor.organization, "other"), ["deal:1"]
             )
         ).changes
         next_generation_changes = (
-            await changes.load_changes(
-                connection, replace(source_generation, generation=2), ["deal:1"]
-            )
+            await changes.load_changes(reader, replace(source_generation, generation=2), ["deal:1"])
         ).changes
     assert {
         entity: sorted(record_change.key for record_change in record_changes)
@@ -72,9 +68,9 @@ async def test_a_change_of_concurrent_deliveries_belongs_to_the_first_one(harnes
         (uuid4(), [make_change("deal:1", key) for key in keys])
         for keys in (("a", "b"), (), ("b", "c", "c"), ("c", "d"))
     ]
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         source_generation = SourceGeneration(actor.organization, "billing")
-        assert await changes.add_changes(connection, source_generation, 1, delivered_changes) == [
+        assert await changes.add_changes(writer, source_generation, 1, delivered_changes) == [
             {"b"},
             set(),
             {"c"},
@@ -84,7 +80,7 @@ async def test_a_change_of_concurrent_deliveries_belongs_to_the_first_one(harnes
             assert {
                 record_change.key
                 for record_change in await changes.changes_first_seen_in(
-                    connection, source_generation, [uid]
+                    writer, source_generation, [uid]
                 )
             } == keys
 
@@ -99,9 +95,9 @@ async def test_activities_are_linked_to_every_deal_they_ever_named(harness: Serv
         make_change("call:2", "c"),
     )
     deals = ["deal:1", "deal:2", "deal:3"]
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         linked = await changes.load_changes(
-            connection, SourceGeneration(actor.organization, "billing"), [], deals
+            reader, SourceGeneration(actor.organization, "billing"), [], deals
         )
     assert linked.changes == {}
     assert linked.links == {"deal:1": [("call:1", "a")], "deal:2": [("call:1", "b")], "deal:3": []}

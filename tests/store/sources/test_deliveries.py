@@ -58,9 +58,9 @@ async def test_pages_are_newest_first_and_complete(harness: ServiceHarness):
         make_delivery(NOW + n // 2 * MINUTE, state=("failed", "processed")[n % 3 == 0])
         for n in range(6)
     ]
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for stored_delivery in stored_deliveries:
-            await deliveries.add_deliveries(connection, actor.organization, stored_delivery)
+            await deliveries.add_deliveries(writer, actor.organization, stored_delivery)
     for limit, state in product((1, 2, 9), (None, "failed")):
         expected_deliveries = sorted(
             (
@@ -80,7 +80,7 @@ async def list_paged_uids(
 ) -> list[UUID]:
     """Return the uids of all pages."""
     loaded_deliveries: list[StoredDelivery] = []
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         while True:
             after = (
                 (loaded_deliveries[-1].received_at, loaded_deliveries[-1].uid)
@@ -88,7 +88,7 @@ async def list_paged_uids(
                 else None
             )
             page = await deliveries.list_deliveries(
-                connection, actor.organization, "billing", state, after, limit
+                reader, actor.organization, "billing", state, after, limit
             )
             loaded_deliveries += page
             if len(page) < limit:
@@ -100,26 +100,24 @@ async def test_the_first_digest_of_a_message_id_stays_per_source_and_organizatio
 ):
     actor = await harness.create_organization()
     other_actor = await harness.create_organization("other")
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         for digest in ("first", "second"):
             digests = {"msg_1": digest, f"msg_{digest}": digest}
-            await deliveries.save_body_digests(connection, actor.organization, "relay", digests)
+            await deliveries.save_body_digests(writer, actor.organization, "relay", digests)
         message_ids = ("msg_1", "msg_second", "msg_3")
         assert await deliveries.find_body_digests(
-            connection, actor.organization, "relay", message_ids
+            writer, actor.organization, "relay", message_ids
         ) == {
             "msg_1": "first",
             "msg_second": "second",
         }
         assert (
-            await deliveries.find_body_digests(
-                connection, actor.organization, "billing", message_ids
-            )
+            await deliveries.find_body_digests(writer, actor.organization, "billing", message_ids)
             == {}
         )
         assert (
             await deliveries.find_body_digests(
-                connection, other_actor.organization, "relay", message_ids
+                writer, other_actor.organization, "relay", message_ids
             )
             == {}
         )

@@ -22,9 +22,9 @@ async def test_a_slot_counts_all_recorded_events_and_shows_the_live_one(harness:
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.uid is not None
         await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         slots, uids = await load_event_slots(
-            connection, actor.organization, "billing", ["deal:1", "deal:2"]
+            reader, actor.organization, "billing", ["deal:1", "deal:2"]
         )
     won = slots["deal:1"]["deal/1/won"]
     assert (won.recorded_count, won.live is not None and won.live.value) == (2, SCALE)

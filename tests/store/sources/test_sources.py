@@ -40,10 +40,10 @@ BILLING = Source("billing", "Billing")
 
 
 async def load_billing_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
-    async with harness.service.database.read_transaction() as connection:
-        return (
-            await source_health.load_source_health(connection, actor.organization, [BILLING], NOW)
-        )["billing"]
+    async with harness.service.database.read_transaction() as reader:
+        return (await source_health.load_source_health(reader, actor.organization, [BILLING], NOW))[
+            "billing"
+        ]
 
 
 async def test_a_hook_is_found_by_its_source_and_by_its_id(harness: ServiceHarness):
@@ -95,9 +95,9 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(harness: Servi
     await seed_playbook(harness, actor)
 
     async def note_unmapped(unmapped_by_entity: dict[str, list[tuple[str, str]]]) -> None:
-        async with harness.service.database.write_transaction() as connection:
+        async with harness.service.database.write_transaction() as writer:
             await sources_store.save_unmapped_values(
-                connection, actor.organization, "billing", unmapped_by_entity
+                writer, actor.organization, "billing", unmapped_by_entity
             )
 
     await note_unmapped(
@@ -119,17 +119,15 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(harness: Servi
 
 async def test_a_replay_can_affect_more_records_than_a_statement_can_bind(harness: ServiceHarness):
     actor = await harness.create_organization()
-    async with harness.service.database.write_transaction() as connection:
+    async with harness.service.database.write_transaction() as writer:
         many_records = {f"deal:{number}": () for number in range(33_000)}
         await sources_store.save_unmapped_values(
-            connection, actor.organization, "crm", {"deal:9": [("stage", "x")]}
+            writer, actor.organization, "crm", {"deal:9": [("stage", "x")]}
         )
-        await sources_store.save_unmapped_values(
-            connection, actor.organization, "crm", many_records
-        )
+        await sources_store.save_unmapped_values(writer, actor.organization, "crm", many_records)
         remaining_query = select(func.count()).select_from(sources_store.unmapped_table)
         assert (
-            await connection.execute(
+            await writer.execute(
                 remaining_query.where(
                     sources_store.unmapped_table.c.organization_id == actor.organization
                 )

@@ -21,10 +21,10 @@ async def test_a_failed_transaction_stores_nothing(harness: ServiceHarness):
     actor = await harness.create_organization()
 
     async def fail() -> None:
-        async with harness.service.database.write_transaction() as connection:
-            await directory.add_public_id(connection, "api_key", "x", actor.organization)
+        async with harness.service.database.write_transaction() as writer:
+            await directory.add_public_id(writer, "api_key", "x", actor.organization)
             await organization_version.advance_version(
-                connection, actor.organization, NOW, "UTC", changes_configuration=False
+                writer, actor.organization, NOW, "UTC", changes_configuration=False
             )
             raise RuntimeError("half way")
 
@@ -41,8 +41,8 @@ async def test_reading_never_writes(harness: ServiceHarness):
     await harness.create_organization()
 
     async def write() -> None:
-        async with harness.service.database.read_transaction() as connection:
-            await connection.execute(text("delete from directory"))
+        async with harness.service.database.read_transaction() as reader:
+            await reader.execute(text("delete from directory"))
 
     with pytest.raises((DBAPIError, UnavailableError)) as exception_info:
         await write()
@@ -54,25 +54,23 @@ async def test_reading_never_writes(harness: ServiceHarness):
 
 async def test_reading_sees_one_state_throughout(harness: ServiceHarness):
     actor = await harness.create_organization()
-    async with harness.service.database.read_transaction() as connection:
-        before = await organization_version.current_version(connection, actor.organization)
+    async with harness.service.database.read_transaction() as reader:
+        before = await organization_version.current_version(reader, actor.organization)
         async with harness.service.database.write_transaction() as writer:
             await organization_version.advance_version(
                 writer, actor.organization, NOW, "UTC", changes_configuration=False
             )
-        assert await organization_version.current_version(connection, actor.organization) == before
-    async with harness.service.database.read_transaction() as connection:
-        assert (
-            await organization_version.current_version(connection, actor.organization) == before + 1
-        )
+        assert await organization_version.current_version(reader, actor.organization) == before
+    async with harness.service.database.read_transaction() as reader:
+        assert await organization_version.current_version(reader, actor.organization) == before + 1
 
 
 async def test_a_violated_constraint_is_not_called_transient(harness: ServiceHarness):
     actor = await harness.create_organization()
 
     async def begin_twice() -> None:
-        async with harness.service.database.write_transaction() as connection:
-            await organization_version.create_cursor(connection, actor.organization, NOW, "UTC")
+        async with harness.service.database.write_transaction() as writer:
+            await organization_version.create_cursor(writer, actor.organization, NOW, "UTC")
 
     with pytest.raises(IntegrityError):
         await begin_twice()
@@ -85,10 +83,8 @@ async def test_an_unreachable_server_is_unavailable():
     database = connect(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/nothing")
 
     async def open_connection(*, write: bool) -> None:
-        async with (
-            database.write_transaction() if write else database.read_transaction() as connection
-        ):
-            await connection.execute(text("select 1"))
+        async with database.write_transaction() if write else database.read_transaction() as reader:
+            await reader.execute(text("select 1"))
 
     for write in (True, False):
         with pytest.raises(UnavailableError, match="try again"):

@@ -17,14 +17,14 @@ async def test_rows_are_returned_in_the_order_of_the_queries(harness: ServiceHar
         "select cast(:large as bigint) as number, :words as words, null as missing where :large > 0"
     )
     parameters = {"least": 10**15, "large": 2**63 - 1, "words": SPECIAL_CHARACTERS}
-    async with harness.service.database.read_transaction() as connection:
+    async with harness.service.database.read_transaction() as reader:
         no_teams, number_rows = await query_many(
-            connection,
+            reader,
             actor.organization,
             [teams, JsonQuery("number, words, missing", large_query)],
             parameters,
         )
-        (all_teams,) = await query_many(connection, actor.organization, [teams], {"least": 0})
+        (all_teams,) = await query_many(reader, actor.organization, [teams], {"least": 0})
     assert (no_teams, number_rows) == ([], [[2**63 - 1, SPECIAL_CHARACTERS, None]])
     assert min(all_teams)[0] == "marketing"
 
@@ -37,6 +37,6 @@ async def test_queries_can_share_a_common_table_expression(harness: ServiceHarne
         JsonQuery("key", "select key from mine"),
         JsonQuery("number", "select count(*) as number from mine"),
     ]
-    async with harness.service.database.read_transaction() as connection:
-        rows, number = await query_many(connection, actor.organization, parts, {}, common_table)
+    async with harness.service.database.read_transaction() as reader:
+        rows, number = await query_many(reader, actor.organization, parts, {}, common_table)
     assert number == [[len(rows)]] != [[0]]

@@ -37,10 +37,10 @@ def find_constraints_without_tenant(metadata: MetaData) -> list[str]:
             columns = [column.name for column in constraint.columns]
             if columns and columns[0] != "organization_id":
                 problems.append(f"{table.name}: {constraint.name}")
-        for key in table.foreign_key_constraints:
-            remote = key.elements[0].target_fullname.split(".")
-            if remote[1] != "organization_id" or key.ondelete or key.onupdate:
-                problems.append(f"{table.name}: {key.name}")
+        for foreign_key in table.foreign_key_constraints:
+            remote = foreign_key.elements[0].target_fullname.split(".")
+            if remote[1] != "organization_id" or foreign_key.ondelete or foreign_key.onupdate:
+                problems.append(f"{table.name}: {foreign_key.name}")
         if not list(table.primary_key.columns):
             problems.append(f"{table.name}: no primary key")
     return problems

@@ -132,12 +132,15 @@ def _sold_offerings(
     sold_values = sum_by_offering(line_items, mapping.line_items)
     if sold_values:
         pairs = [
-            (key, offering_value if rate is None else convert_currency(offering_value, rate.rate))
-            for key, offering_value in sold_values.items()
+            (
+                offering_key,
+                offering_value if rate is None else convert_currency(offering_value, rate.rate),
+            )
+            for offering_key, offering_value in sold_values.items()
         ]
         return tuple(
-            (key, offering_value)
-            for key, offering_value in sorted(pairs)
+            (offering_key, offering_value)
+            for offering_key, offering_value in sorted(pairs)
             if offering_value is not None
         )
     offering = _read_as_of(timeline, mapping.offerings, occurred_at)
@@ -199,14 +202,14 @@ def event_data_as_of(
     Fields that were not set are absent.
     """
     members: dict[str, object] = {}
-    for name, rule in [
+    for data_field, rule in [
         ("pipeline", mapping.pipeline),
         ("stage", mapping.stage),
         *mapping.data.items(),
     ]:
         member = to_event_datum(_read_as_of(timeline, rule, as_of))
         if member is not None:
-            members[name] = member
+            members[data_field] = member
     return limit_data_size(members)
 
 

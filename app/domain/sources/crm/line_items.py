@@ -34,10 +34,10 @@ def sum_by_offering(
         return value_by_offering
     for line_item in line_items:
         offering = rules.offering.evaluate(line_item.latest_value)
-        key = offering if isinstance(offering, str) and is_offering_key(offering) else None
+        offering_key = offering if isinstance(offering, str) and is_offering_key(offering) else None
         value = _line_item_value(line_item, rules)
-        if key is not None and value is not None and value >= 0:
-            value_by_offering[key] = value_by_offering.get(key, 0) + value
+        if offering_key is not None and value is not None and value >= 0:
+            value_by_offering[offering_key] = value_by_offering.get(offering_key, 0) + value
     return value_by_offering
 
 

@@ -100,5 +100,7 @@ def _is_same_content(live: DesiredEvent | None, event: DesiredEvent) -> bool:
     """Return True if the content is equal. True and 1 are different, unlike in Python."""
     if live != event or live is None:
         return False
-    boolean_flags = {name: isinstance(value, bool) for name, value in live.data.items()}
-    return boolean_flags == {name: isinstance(value, bool) for name, value in event.data.items()}
+    boolean_flags = {data_field: isinstance(value, bool) for data_field, value in live.data.items()}
+    return boolean_flags == {
+        data_field: isinstance(value, bool) for data_field, value in event.data.items()
+    }

@@ -42,8 +42,8 @@ class RecordTimeline:
                 self.created_at = change.at
             elif change.verb in ("deleted", "restored") and entity in (None, change.entity):
                 self.is_alive = change.verb == "restored"
-            for name, scalar in change.fields.items():
-                current_name = self._current_names.get(name, name)
+            for property_name, scalar in change.fields.items():
+                current_name = self._current_names.get(property_name, property_name)
                 self._value_histories.setdefault(current_name, []).append((change.at, scalar))
 
     @property
@@ -59,8 +59,16 @@ class RecordTimeline:
 
     def change_times(self, *rules: Rule | None) -> list[datetime]:
         """Return the times at which a property of the rules was set, in order."""
-        names = {name for rule in rules if rule is not None for name in rule.properties}
-        return sorted({changed_at for name in names for changed_at, _ in self.value_history(name)})
+        names = {
+            property_name for rule in rules if rule is not None for property_name in rule.properties
+        }
+        return sorted(
+            {
+                changed_at
+                for property_name in names
+                for changed_at, _ in self.value_history(property_name)
+            }
+        )
 
     def latest_value(self, name: str | None) -> Scalar:
         """Return the latest value, or None if it is null or was never set."""

@@ -23,28 +23,33 @@ def read_event_members(record: Mapping[str, object], rules: EventRules) -> dict[
     time. An unreadable value is returned raw, so that the event's validation rejects it. Without
     rules for data, the event's own data is returned, except what other rules read.
     """
-    member_rules: dict[str, Rule | None] = {name: getattr(rules, name) for name in EVENT_MEMBERS}
+    member_rules: dict[str, Rule | None] = {
+        member_name: getattr(rules, member_name) for member_name in EVENT_MEMBERS
+    }
     event_members = {
-        name: mapped
-        for name, rule in member_rules.items()
+        member_name: mapped
+        for member_name, rule in member_rules.items()
         if rule and (mapped := _read_or_raw(record, rule)) is not None
     }
     data: dict[str, object] = {}
     source_data = record.get("data")
     if rules.data is not None:
         data = {
-            name: mapped
-            for name, rule in rules.data.items()
+            member_name: mapped
+            for member_name, rule in rules.data.items()
             if (mapped := to_event_datum(rule.evaluate_record(record))) is not None
         }
     elif isinstance(source_data, Mapping):
         consumed_properties = {
-            name for rule in member_rules.values() if rule is not None for name in rule.properties
+            member_name
+            for rule in member_rules.values()
+            if rule is not None
+            for member_name in rule.properties
         }
         data = {
-            str(name): member
-            for name, member in source_data.items()
-            if f"/data/{name}" not in consumed_properties and member is not None
+            str(member_name): member
+            for member_name, member in source_data.items()
+            if f"/data/{member_name}" not in consumed_properties and member is not None
         }
     return {**event_members, "data": data} if data else event_members
 
@@ -53,7 +58,7 @@ def _read_or_raw(record: object, rule: Rule) -> object:
     mapped: Scalar = rule.evaluate_record(record)
     if mapped is not None:
         return mapped
-    raw_values = (json_pointer.find_value(record, name) for name in rule.properties)
+    raw_values = (json_pointer.find_value(record, pointer) for pointer in rule.properties)
     return next(
         (
             candidate

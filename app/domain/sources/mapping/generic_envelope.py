@@ -150,12 +150,12 @@ def parse_change(record: object, envelope: Envelope, properties: Collection[str]
         else {}
     )
     identifying_content = [
-        _find_json_value(record, name) for name in envelope.dedupe_properties
+        _find_json_value(record, dedupe_property) for dedupe_property in envelope.dedupe_properties
     ] or [
         occurred_at.isoformat(),
         strict_json.dumps(fields),
     ]
-    key = "|".join(
+    change_key = "|".join(
         (
             "generic",
             envelope.type,
@@ -167,7 +167,7 @@ def parse_change(record: object, envelope: Envelope, properties: Collection[str]
     sequence_text = "" if sequence is None else to_text(sequence)
     return Change(
         f"{envelope.type}:{id_}",
-        key,
+        change_key,
         occurred_at,
         verb,
         fields,

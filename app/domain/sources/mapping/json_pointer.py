@@ -82,8 +82,8 @@ def pick_properties(record: object, properties: Iterable[str]) -> dict[str, Scal
     Keys are the properties as given, names or pointers. None means known to be empty.
     """
     fields: dict[str, Scalar] = {}
-    for name in sorted(properties):
-        scalar = resolve_scalar(record, name)
+    for property_name in sorted(properties):
+        scalar = resolve_scalar(record, property_name)
         if not isinstance(scalar, Absent):
-            fields[name] = scalar
+            fields[property_name] = scalar
     return fields

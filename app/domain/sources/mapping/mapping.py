@@ -95,14 +95,16 @@ class DealMapping:
         ]
         rules += [self.offerings, *self.data.values()]
         instant_rules = [self.created_at, self.modified_at, self.closed_at]
-        property_names = {name for rule in rules if rule is not None for name in rule.properties}
+        property_names = {
+            property_name for rule in rules if rule is not None for property_name in rule.properties
+        }
         return frozenset(
             property_names
             | {
-                name
+                property_name
                 for instant_rule in instant_rules
                 if instant_rule is not None
-                for name in instant_rule.properties
+                for property_name in instant_rule.properties
             }
         )
 
@@ -122,7 +124,9 @@ class DealMapping:
                 line_item_rules.quantity,
             )
         )
-        return frozenset(name for rule in rules if rule is not None for name in rule.properties)
+        return frozenset(
+            property_name for rule in rules if rule is not None for property_name in rule.properties
+        )
 
     def team_keys(self) -> frozenset[str]:
         """Return the keys of the teams in the rules. The caller checks that they exist."""

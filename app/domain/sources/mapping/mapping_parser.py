@@ -51,22 +51,22 @@ def merge_defaults(
     Null removes a default (RFC 7396). A rule with a source of its own replaces the
     source of the default rule: `property`, `first_of` or `const`.
     """
-    overrides_source = any(name in overrides for name in SOURCE_OPERATORS)
+    overrides_source = any(member_name in overrides for member_name in SOURCE_OPERATORS)
     members = {
-        name: member
-        for name, member in defaults.items()
-        if not (overrides_source and name in SOURCE_OPERATORS)
+        member_name: member
+        for member_name, member in defaults.items()
+        if not (overrides_source and member_name in SOURCE_OPERATORS)
     }
-    for name, member in overrides.items():
+    for member_name, member in overrides.items():
         if member is None:
-            members.pop(name, None)
+            members.pop(member_name, None)
         elif isinstance(member, Mapping):
-            nested_defaults = members.get(name)
-            members[name] = merge_defaults(
+            nested_defaults = members.get(member_name)
+            members[member_name] = merge_defaults(
                 nested_defaults if isinstance(nested_defaults, Mapping) else {}, member
             )
         else:
-            members[name] = member
+            members[member_name] = member
     return members
 
 
@@ -198,9 +198,9 @@ class _MappingParser(EnvelopeParser):
             self.add_fault(pointer, "must be an object")
             return {}
         fields = {}
-        for name, rule_raw in sorted(raw.items())[: MAX_RULES + 1]:
-            member_pointer = f"{pointer}/{escape_pointer(name)}"
-            if name in RESERVED_DATA_NAMES or not _NAME.fullmatch(name):
+        for data_field, rule_raw in sorted(raw.items())[: MAX_RULES + 1]:
+            member_pointer = f"{pointer}/{escape_pointer(data_field)}"
+            if data_field in RESERVED_DATA_NAMES or not _NAME.fullmatch(data_field):
                 reserved_names = ", ".join(RESERVED_DATA_NAMES)
                 self.add_fault(
                     member_pointer,
@@ -209,7 +209,7 @@ class _MappingParser(EnvelopeParser):
                 )
             rule = self.parse_rule(member_pointer, rule_raw)
             if rule is not None:
-                fields[name] = rule
+                fields[data_field] = rule
         return fields
 
     def parse_rates(self, pointer: str, raw: object) -> tuple[CurrencyRate, ...]:

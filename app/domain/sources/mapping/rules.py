@@ -85,8 +85,8 @@ class Rule:
         raw = next(
             (
                 candidate
-                for name in self.properties
-                if (candidate := read_property(name)) is not None
+                for property_name in self.properties
+                if (candidate := read_property(property_name)) is not None
             ),
             None,
         )
@@ -114,8 +114,8 @@ class InstantRule:
             next(
                 (
                     candidate
-                    for name in self.properties
-                    if (candidate := read_property(name)) is not None
+                    for property_name in self.properties
+                    if (candidate := read_property(property_name)) is not None
                 ),
                 None,
             )

@@ -139,8 +139,8 @@ def limit_data_size(data: Mapping[str, object]) -> dict[str, object]:
     """Return the members that fit into an event's data, in the order of their names."""
     accepted_members: dict[str, object] = {}
     size_bytes = 0
-    for name in sorted(data):
-        size_bytes += len(strict_json.dumps(data[name]).encode()) + len(name) + 4
+    for data_field in sorted(data):
+        size_bytes += len(strict_json.dumps(data[data_field]).encode()) + len(data_field) + 4
         if size_bytes <= MAX_DATA_BYTES:
-            accepted_members[name] = data[name]
+            accepted_members[data_field] = data[data_field]
     return accepted_members

@@ -260,8 +260,8 @@ def test_a_team_rule_that_reads_a_built_in_property_finds_it_under_both_names():
         make_change("email:6", 1, "created"),
         make_change("email:6", 1, activity_occurred_at=timestamp_at_minute(1)),
     ]
-    for name in ("activity_direction", "hs_email_direction"):
-        direction = make_change("email:6", 1, **{name: "FORWARDED_EMAIL"})
+    for property_name in ("activity_direction", "hs_email_direction"):
+        direction = make_change("email:6", 1, **{property_name: "FORWARDED_EMAIL"})
         assert project_single_event(*email, direction, mapping=mapping).team == "channel"
 
 

@@ -37,8 +37,10 @@ def at_minute(minutes):
 
 
 def property_change(minutes, **fields):
-    name, value = next(iter(fields.items())) if fields else ("", None)
-    return Change("deal:42", f"{minutes}|{name}|{value}", at_minute(minutes), "changed", fields)
+    property_name, value = next(iter(fields.items())) if fields else ("", None)
+    return Change(
+        "deal:42", f"{minutes}|{property_name}|{value}", at_minute(minutes), "changed", fields
+    )
 
 
 def lifecycle_change(minutes, verb):

@@ -80,7 +80,7 @@ def test_whatever_was_desired_before_exactly_the_desired_events_are_live(steps):
             used_ids.add(id_)
             assert slots.get(event.slot, Slot(0)).live is None
             slots[event.slot] = Slot(int(id_.rsplit("/", 1)[1]), event)
-        assert {name: slot.live for name, slot in slots.items() if slot.live} == {
+        assert {slot_name: slot.live for slot_name, slot in slots.items() if slot.live} == {
             desired_event.slot: desired_event for desired_event in desired
         }
         assert plan_reconciliation(desired, slots).to_record == ()
