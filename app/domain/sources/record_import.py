@@ -135,7 +135,8 @@ def _find_unreadable_date(fields: Mapping[str, Scalar], mapping: DealMapping) ->
             raw_text = to_text(fields[date_name])[:100]
             return (
                 f"Its {date_name}, '{raw_text}', cannot be read as a time: "
-                f"write it like 2026-10-02 or 2026-10-02T12:00:00Z, or say its format in the mapping's {member}."
+                "write it like 2026-10-02 or 2026-10-02T12:00:00Z, "
+                f"or say its format in the mapping's {member}."
             )
     return None
 
