@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import (
+from tests.architecture.documentation.documents import (
     TESTED_ELSEWHERE,
     Newcomer,
     list_documents,
@@ -92,7 +92,7 @@ def test_lines_that_another_test_runs_are_in_a_page():
 
 
 def test_the_machinery_reads_a_page(tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.support.documents.ROOT", tmp_path)
+    monkeypatch.setattr("tests.architecture.documentation.documents.ROOT", tmp_path)
     page = tmp_path / "page.md"
     page.write_text(
         "Save this as `a.yaml`:\n\n```yaml\nstarts_on: 2020-01-01\n```\n\n"

@@ -7,7 +7,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from app.cli import app as command_line
-from tests.support.documents import list_documents, read_blocks
+from tests.architecture.documentation.documents import list_documents, read_blocks
 from tests.support.source_files import ROOT
 
 FIRST_SCREEN = 50  # lines

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from tests.architecture.documentation.warm_command import start_server
 from tests.support.source_files import ROOT
-from tests.support.warm_command import start_server
 
 # A page marks a block that the suite cannot run: `<!-- not executed: REASON -->` before it.
 NOT_EXECUTED = re.compile(r"<!-- not executed: (.*?) -->")

@@ -37,7 +37,7 @@ def start_server(folder: Path) -> tuple[Path, subprocess.Popen[bytes]]:
     client = programs / "sightline"
     client.write_text(CLIENT.format(python=sys.executable, address=str(address)), encoding="utf-8")
     client.chmod(client.stat().st_mode | stat.S_IXUSR)
-    command = [sys.executable, "-m", "tests.support.warm_command", str(address)]
+    command = [sys.executable, "-m", "tests.architecture.documentation.warm_command", str(address)]
     server = subprocess.Popen(command, cwd=ROOT)
     deadline = time.monotonic() + START_SECONDS
     while not address.exists():
