@@ -264,7 +264,7 @@ def _paginate_ledger(
 ) -> tuple[list[LedgerRow], str | None]:
     """Return the entries of one page of a ledger, and the next cursor.
 
-    A cursor is an index into the ledger, and the fingerprint of the ledger that it was made for:
+    A cursor is an index into the ledger, and the fingerprint of that ledger. The fingerprint has
     the version, the day and the points. The version alone is not enough, because the restatement
     of a metric changes a past day without a new version.
 

@@ -31,8 +31,8 @@ async def authorize(request: Request, scope: str) -> None:
 async def authenticate(request: Request) -> Actor:
     """Return the caller of a request.
 
-    An address with too many failures may only present keys that this process has accepted before,
-    so that nobody can lock out the other users of an address.
+    An address with too many failures may only present keys that this process has accepted before.
+    So an attacker cannot lock out the other users of the address.
 
     Raises: NotAuthenticError, with one text for every reason; TooManyError.
     """

@@ -70,9 +70,9 @@ def apply_document(
 ) -> Configuration:
     """Return the configuration with a document applied. Applying it twice changes nothing.
 
-    Raises: InvalidError with all validation errors; PruneNeededError if more than half of the
-    playbook would be archived without `prune`; ForbiddenError if the document accepts
-    responsibilities without `accept`.
+    Raises: InvalidError with all validation errors.
+    Raises: PruneNeededError if more than half of the playbook would be archived without `prune`.
+    Raises: ForbiddenError if the document accepts responsibilities without `accept`.
     """
     faults = [*_duplicate_keys(document), *_keys_of_other_playbooks(configuration, document)]
     draft = ConfigurationDraft(configuration)

@@ -11,8 +11,9 @@ from app.store.sql.dialect import is_embedded
 async def record_events(connection: AsyncConnection, batch: IngestBatch) -> IngestOutcome:
     """Record the events of a batch that are new, with their roll-ups, at the next version.
 
-    Nothing is recorded when the `catalogue` of the organization's cursor row is no longer the
-    configuration version of the batch: the events were then matched with old metrics.
+    Record nothing if the `catalogue` of the organization's cursor row is not the configuration
+    version of the batch. The events were then matched with old metrics.
+
     Raises: BucketFullError when a sum does not fit in 64 bits; then nothing is recorded.
     """
     with overflow_translated():

@@ -1,7 +1,7 @@
 """Roll-ups: sums over events by occurred day and recorded day.
 
-- `measure` holds, for each metric and source, how many events matched and counted, the total of
-  their values, and the extremes: low, high and last.
+- `measure` holds, for each metric and source, the numbers of events that matched and counted. It
+  also holds the total of their values, and the extremes: low, high and last.
 - `attention` holds the number and effort of events for each team, kind, match set and objective.
 - `sold` holds the number and value of items sold for each offering, team and unit.
 

@@ -53,9 +53,9 @@ class DealMapping:
     or a JSON Pointer into the record (`/custom_fields/abc/value`). The `fields` of a change use
     exactly the spelling of the mapping.
 
-    The first of these rules with a value decides whether a deal is open, won or lost: `status`;
-    `won` and `closed`, two booleans as in Salesforce; the `stage` looked up in `stages`. The stage
-    is part of the event data in any case.
+    The first rule with a value decides whether a deal is open, won or lost. The order is: `status`,
+    then `won` and `closed` (booleans as in Salesforce), then the `stage` looked up in `stages`. The
+    stage is part of the event data in any case.
     """
 
     stage: Rule | None = None
