@@ -11,7 +11,7 @@ from app.api.http.body import JSON
 from app.api.http.route import Contract, create_router, route_contract
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import Count, Subject
-from app.services.operations import erasure
+from app.services.operations import erasure as erasure_service
 
 router = create_router("events")
 EXAMPLE_ALIAS = "erased/5f2b8c1d9e3a4b7c8d6e0f1a2b3c4d5e"
@@ -55,6 +55,8 @@ async def erase_subject(context: ContextDep, body: NewErasure) -> Erasure:
     """
     return Erasure(
         **asdict(
-            await erasure.erase_subject(context.service, context.actor, body.subject, parse_event)
+            await erasure_service.erase_subject(
+                context.service, context.actor, body.subject, parse_event
+            )
         )
     )

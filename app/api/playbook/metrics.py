@@ -51,7 +51,8 @@ from app.domain.events.metrics import Condition as ConditionValue
 from app.domain.events.metrics import Metric as MetricValue
 from app.services.playbook import configuration as configuration_service
 from app.services.playbook.configuration import WrittenResource
-from app.store.events import metric_counts, metric_restatement
+from app.store.events import metric_counts
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.metric_counts import MetricCounts
 from app.store.playbook.configuration import ResourceFilter, StoredResource
 
@@ -276,7 +277,9 @@ async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> M
     """Load the event counts and restatement progress of metrics."""
     async with context.service.database.read_transaction() as connection:
         counts = await metric_counts.count_by_metric(connection, context.actor.organization, keys)
-        progress = await metric_restatement.load_progress(connection, context.actor.organization)
+        progress = await metric_restatement_store.load_progress(
+            connection, context.actor.organization
+        )
     if progress is None:
         return MetricUsage(counts, {})
     restatement, days_done = progress
