@@ -64,8 +64,8 @@ async def test_a_wrong_filter_and_a_missing_scope_are_problems_before_a_line_is_
     assert "'revenue'" in rejection.json()["detail"]
     writer = await api_with_events.create_client("events:write")
     assert (await writer.get("/v1/events.ndjson")).status_code == 403
-    stranger = await api_with_events.create_organization("other")
-    assert (await stranger.get("/v1/events.ndjson")).text == ""
+    other_admin = await api_with_events.create_organization("other")
+    assert (await other_admin.get("/v1/events.ndjson")).text == ""
 
 
 @pytest.mark.parametrize("ending", ["ndjson", "csv"])

@@ -83,10 +83,10 @@ async def test_every_reply_says_how_many_requests_are_left_and_the_next_one_is_r
 
 async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(strict_api):
     assert (await strict_api.admin.get("/v1/teams")).status_code == 200
-    stranger = Client(strict_api.app, None)
+    anonymous = Client(strict_api.app, None)
     unknown_caller = Client(strict_api.app, f"sightline_{'a' * 60}")
     unverified_key = (await strict_api.create_organization("other")).key or ""
-    for caller in (stranger, unknown_caller, stranger):
+    for caller in (anonymous, unknown_caller, anonymous):
         rejection = await caller.get("/v1/teams")
         assert (rejection.status_code, rejection.headers["ratelimit-policy"]) == (
             401,

@@ -52,7 +52,7 @@ def build_example_body(operation: dict[str, Any]) -> dict[str, Any]:
 
 @SQLITE_ONLY
 async def test_every_operation_requires_a_key_and_rejects_in_one_way(api):
-    stranger = Client(api.app, None)
+    anonymous = Client(api.app, None)
     first_problem: dict[str, Any] | None = None
     wrong_headers = [
         {},
@@ -65,7 +65,7 @@ async def test_every_operation_requires_a_key_and_rejects_in_one_way(api):
     ]
     for method, path, _ in list_operations():
         for headers in wrong_headers:
-            reply = await stranger.http.request(
+            reply = await anonymous.http.request(
                 method, fill_path(path, {**PATH_NAMES, "uid": "x", "id": "x"}), headers=headers
             )
             assert reply.status_code == 401, (method, path, headers)
@@ -249,7 +249,7 @@ async def test_a_deprecated_operation_is_marked_in_every_reply_and_in_the_docume
 
     @router.get("/old", **route_contract(Contract("read", deprecation_headers=deprecation_notice)))
     async def get_old() -> Health:
-        """What was."""
+        """Return the state."""
         return Health(status="ok")
 
     api.app.router.routes.extend(router.routes)

@@ -72,10 +72,12 @@ async def test_a_page_has_strict_headers(site, path):
 async def test_a_repeated_request_gets_304_and_head_no_body(site):
     client = connect_to_folder(site)
     first = await client.get("/docs/")
-    again = await client.get("/docs/", headers={"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    revalidation = await client.get("/docs/", headers={"If-None-Match": first.headers["etag"]})
+    assert (revalidation.status_code, revalidation.content) == (304, b"")
     for name in ("etag", "cache-control", "content-security-policy"):
-        assert again.headers[name] == first.headers[name], "a browser takes the headers of a 304"
+        assert revalidation.headers[name] == first.headers[name], (
+            "a browser takes the headers of a 304"
+        )
     head = await client.head("/docs/")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(PAGE))

@@ -4,9 +4,9 @@ from tests.api.conftest import Client
 
 
 async def test_liveness_and_readiness_need_no_key(api):
-    stranger = Client(api.app, None)
+    anonymous = Client(api.app, None)
     for path in ("/livez", "/readyz"):
-        reply = await stranger.get(path)
+        reply = await anonymous.get(path)
         assert (reply.status_code, reply.json()["status"]) == (200, "ok")
         assert reply.headers["cache-control"] == "no-store"
 
