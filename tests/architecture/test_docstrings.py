@@ -1,43 +1,20 @@
 """Docstrings are plain technical English (docs/style.md)."""
 
 import ast
-import json
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from tests.support.imperative_verbs import VERBS
 from tests.support.source_files import (
-    ROOT,
     FunctionNode,
     SourceFile,
     read_python_files,
     read_source_files,
 )
 
-CONTRACT = ROOT / "openapi" / "openapi.json"
-# Docstrings of endpoints and schemas are the text of the OpenAPI document, which changes later in a
-# commit of its own. Remove this exemption then.
-IS_CONTRACT_TEXT_EXEMPT = False
 MAX_SENTENCE_WORDS = 25
 IDIOM_PATTERN = re.compile(r"\bNone when\b[^.\n]*: `|\bShape: |\bUnits: ")
 MOODLESS_DECORATOR_PATTERN = re.compile(r"property\b|\bfixture\b|\.(setter|deleter)$|\boverload\b")
-
-
-@cache
-def get_contract_texts() -> frozenset[str]:
-    """Return the descriptions in the OpenAPI document, with single spaces."""
-    texts: set[str] = set()
-    pending: list[object] = [json.loads(CONTRACT.read_text(encoding="utf-8"))]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            if isinstance(node.get("description"), str):
-                texts.add(" ".join(node["description"].split()))
-            pending += node.values()
-        elif isinstance(node, list):
-            pending += node
-    return frozenset(texts)
 
 
 def list_docstrings(source: SourceFile) -> Iterator[tuple[ast.AST, int, str]]:
@@ -47,14 +24,6 @@ def list_docstrings(source: SourceFile) -> Iterator[tuple[ast.AST, int, str]]:
             text = ast.get_docstring(node)
             if text:
                 yield node, node.body[0].lineno, text
-
-
-def is_contract_text(source: SourceFile, text: str) -> bool:
-    return (
-        IS_CONTRACT_TEXT_EXEMPT
-        and source.path.startswith("app/api/")
-        and " ".join(text.split()) in get_contract_texts()
-    )
 
 
 def has_no_mood(node: ast.AST) -> bool:
@@ -73,9 +42,7 @@ def find_docstrings_without_verb(source: SourceFile) -> list[str]:
     return [
         f"{source.path}:{line}: {text.splitlines()[0]}"
         for node, line, text in list_docstrings(source)
-        if not has_no_mood(node)
-        and text.split()[0].strip(".,:;") not in VERBS
-        and not is_contract_text(source, text)
+        if not has_no_mood(node) and text.split()[0].strip(".,:;") not in VERBS
     ]
 
 
@@ -94,8 +61,6 @@ def find_unclear_docstrings(source: SourceFile) -> list[str]:
     """Return the docstrings with a sentence that is too long or with a private idiom."""
     violations = []
     for _, line, text in list_docstrings(source):
-        if is_contract_text(source, text):
-            continue
         violations += [
             f"{source.path}:{line}: a sentence of {count} words"
             for count in map(count_words, split_sentences(text))
