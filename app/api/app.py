@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from app.api.access import api_keys
-from app.api.alignment import alignment
+from app.api.alignment import alignment, views
 from app.api.events import cloudevents, events, exports
 from app.api.http import problems
 from app.api.http.middleware import OuterMiddleware
@@ -52,6 +52,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     cloudevents.router,
     inbound_webhooks.router,
     alignment.router,
+    views.router,
     document.router,
     api_keys.router,
     journal.router,

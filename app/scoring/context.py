@@ -6,7 +6,7 @@ from math import fsum
 from operator import mul
 
 from app.scoring.effort import EffortTotals, TeamEffort
-from app.scoring.evidence_links import EvidenceScope, build_scope
+from app.scoring.evidence.evidence_scope import EvidenceScope, build_scope
 from app.scoring.key_result_progress import KeyResultProgress, KeyResultStanding
 from app.scoring.playbook_index import PlaybookIndex, window_of
 from app.scoring.snapshot import Snapshot

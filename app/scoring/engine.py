@@ -46,20 +46,7 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
         figures,
         {component_name: figure.coverage for component_name, figure in figures.items()},
     )
-    components = tuple(
-        ComponentScore(
-            name=component_name,
-            score=figure.score,
-            weight=weights[component_name],
-            coverage=figure.coverage,
-            applies=figure.applies,
-            lost_points=0.0
-            if figure.score is None
-            else weight_shares[component_name] * (1 - figure.score),
-            summary=figure.summary,
-        )
-        for component_name, figure in figures.items()
-    )
+    components = _score_components(weights, figures, weight_shares)
     # The tolerance makes exactly half of the evidence enough, however its terms were rounded.
     has_enough_evidence = (
         total_weight > 0
@@ -85,6 +72,25 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
                 if with_ledger
             )
         ),
+    )
+
+
+def _score_components(
+    weights: Mapping[str, int], figures: Mapping[str, Figure], weight_shares: Mapping[str, float]
+) -> tuple[ComponentScore, ...]:
+    return tuple(
+        ComponentScore(
+            name=component_name,
+            score=figure.score,
+            weight=weights[component_name],
+            coverage=figure.coverage,
+            applies=figure.applies,
+            lost_points=0.0
+            if figure.score is None
+            else weight_shares[component_name] * (1 - figure.score),
+            summary=figure.summary,
+        )
+        for component_name, figure in figures.items()
     )
 
 

@@ -9,7 +9,7 @@ from app.domain.playbook.objectives import KeyResult
 from app.domain.primitives.decimals import FIXED_SCALE, to_json_number
 from app.domain.sources.silence import SourceActivity
 from app.scoring.averages import ratio
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.evidence.evidence_scope import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
 from app.scoring.phrases import format_percent, join_names, pluralize
 from app.scoring.playbook_index import MetricWindow, PlaybookIndex

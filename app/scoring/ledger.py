@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from app.scoring.evidence_links import EvidenceQuery
+from app.scoring.evidence.evidence_scope import EvidenceQuery
 
 MIN_LOSS: Final = 1e-12  # smaller losses are rounding errors
 

@@ -22,7 +22,7 @@ from app.scoring.components import (
 from app.scoring.context import ScoringContext, build_context
 from app.scoring.effort import TeamEffort
 from app.scoring.engine import build_alignment, find_silent_teams
-from app.scoring.evidence_links import EvidenceQuery
+from app.scoring.evidence.evidence_scope import EvidenceQuery
 from app.scoring.key_result_progress import KeyResultStanding
 from app.scoring.ledger import Loss, scale_losses, sort_by_points
 from app.scoring.snapshot import Snapshot, SoldValue

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from app.scoring.context import ScoringContext
 from app.scoring.effort import TeamEffort
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.evidence.evidence_scope import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss, LossExplanation
 from app.scoring.phrases import format_percent
 

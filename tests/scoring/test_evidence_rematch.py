@@ -9,8 +9,8 @@ from app.domain.events.matched_event import EventState, MatchedEvent
 from app.domain.events.metrics import Match
 from app.domain.primitives import epoch
 from app.domain.primitives.decimals import FIXED_SCALE
-from app.scoring.daily_evidence import DailyEffort, DailyEvidence, DailyMeasure, DailySales
-from app.scoring.evidence_rematch import rematch_evidence
+from app.scoring.evidence.daily_evidence import DailyEffort, DailyEvidence, DailyMeasure, DailySales
+from app.scoring.evidence.rematch import rematch_evidence
 
 DAY = date(2026, 11, 23)
 DAY_NUMBER = epoch.to_day_number(DAY)

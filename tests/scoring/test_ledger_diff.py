@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from app.scoring.components.outcomes import UnmeasuredObjective
 from app.scoring.ledger import Loss
 from app.scoring.ledger_diff import diff_ledgers, loss_key
-from tests.scoring.test_evidence_links import SCOPE
+from tests.scoring.evidence.test_evidence_scope import SCOPE
 
 LEDGERS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1), max_size=6)
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from app.api.events import event_filters
 from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration
-from app.scoring.evidence_links import EvidenceQuery
+from app.scoring.evidence.evidence_scope import EvidenceQuery
 from app.services.alignment.evidence_urls import to_url
 from app.store.events import event_queries
 from app.store.events.event_filters_sql import EventFilter

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.http.schema_types import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.primitives.errors import Fault, InvalidError
-from app.scoring.evidence_links import MAX_PERIODS
+from app.scoring.evidence.evidence_scope import MAX_PERIODS
 from app.store.events.event_filters_sql import EventFilter
 
 _DAY_REGEX = DAY_PATTERN.strip("^$")

@@ -79,6 +79,15 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
         contract = contracts[path, method]
         _complete_operation(operation, contract, schemas)
         operation["responses"] = _build_responses(path, method, operation, contract, schemas)
+    _add_shared_components(specification)
+    if not for_clients:
+        specification["webhooks"] = deepcopy(WEBHOOKS)
+        specification["tags"].append(deepcopy(WEBHOOKS_TAG))
+    return specification
+
+
+def _add_shared_components(specification: Node) -> None:
+    components = specification["components"]
     components["securitySchemes"] = deepcopy(SECURITY)
     serialized = dumps([specification["paths"], RESPONSES])
     components["headers"] = {
@@ -92,10 +101,6 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
         }
         for component_name, response in RESPONSES.items()
     }
-    if not for_clients:
-        specification["webhooks"] = deepcopy(WEBHOOKS)
-        specification["tags"].append(deepcopy(WEBHOOKS_TAG))
-    return specification
 
 
 def install_openapi(app: FastAPI) -> None:

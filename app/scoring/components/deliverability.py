@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from app.domain.playbook.offerings import Offering
 from app.scoring.context import ScoringContext
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.evidence.evidence_scope import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
 from app.scoring.phrases import format_percent
 from app.scoring.result import Figure, figure_without_evidence

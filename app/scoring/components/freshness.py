@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.scoring.averages import weighted_mean
 from app.scoring.context import ScoringContext
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.evidence.evidence_scope import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
 from app.scoring.phrases import choose_verb_form, pluralize, x_of_y
 from app.scoring.playbook_index import PlaybookIndex

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from app.scoring.averages import weighted_mean
 from app.scoring.context import ScoringContext
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.evidence.evidence_scope import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
 from app.scoring.phrases import x_of_y
 from app.scoring.playbook_index import PlaybookIndex

@@ -12,8 +12,8 @@ from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import current_playbooks
 from app.domain.primitives.errors import Fault, InvalidError, NotFoundError
-from app.scoring.daily_evidence import DailyEvidence, SnapshotSeries
-from app.scoring.evidence_rematch import rematch_evidence
+from app.scoring.evidence.daily_evidence import DailyEvidence, SnapshotSeries
+from app.scoring.evidence.rematch import rematch_evidence
 from app.scoring.ledger_diff import LedgerDifference, diff_ledgers
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame

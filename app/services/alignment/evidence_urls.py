@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, urlencode
 
-from app.scoring.evidence_links import EvidenceQuery
+from app.scoring.evidence.evidence_scope import EvidenceQuery
 
 RESOURCE_PATHS: dict[str, str] = {
     "signoffs": "/v1/playbooks/{playbook}/signoffs",

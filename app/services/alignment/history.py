@@ -8,8 +8,8 @@ from typing import Final
 
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import Fault, NoCurrentPlaybookError, NotFoundError
-from app.scoring.daily_evidence import SnapshotSeries
 from app.scoring.engine import compute_without_ledger
+from app.scoring.evidence.daily_evidence import SnapshotSeries
 from app.scoring.result import Alignment
 from app.services.alignment.days import find_future_days, raise_faults
 from app.services.playbook import configuration_history

@@ -10,13 +10,13 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives import epoch
-from app.scoring.daily_evidence import (
+from app.scoring.evidence.accumulator import join_sum
+from app.scoring.evidence.daily_evidence import (
     DailyEffort,
     DailyEvidence,
     DailyMeasure,
     DailySales,
 )
-from app.scoring.evidence_accumulator import join_sum
 from app.store.alignment.evidence_query import load_metrics_by_set, split_sum
 from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset

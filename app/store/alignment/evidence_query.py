@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives import epoch
-from app.scoring.evidence_accumulator import EvidenceAccumulator, RollupRows
+from app.scoring.evidence.accumulator import EvidenceAccumulator, RollupRows
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import ScoringFrame, Snapshot
 from app.store.alignment import loss_annotations

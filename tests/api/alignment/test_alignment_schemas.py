@@ -6,7 +6,7 @@ from typing import get_args
 from app.api.alignment import alignment_schemas
 from app.api.alignment.alignment_schemas import to_losses
 from app.domain.playbook.organization import COMPONENTS
-from app.scoring.evidence_links import EvidenceQuery
+from app.scoring.evidence.evidence_scope import EvidenceQuery
 from app.scoring.ledger import Loss
 
 

@@ -1,7 +1,12 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from app.scoring.evidence_links import MAX_PERIODS, EvidenceQuery, EvidenceScope, merge_periods
+from app.scoring.evidence.evidence_scope import (
+    MAX_PERIODS,
+    EvidenceQuery,
+    EvidenceScope,
+    merge_periods,
+)
 from app.services.alignment.evidence_urls import to_url
 
 SCOPE = EvidenceScope(

@@ -6,7 +6,7 @@ from datetime import date
 from app.domain.events.matched_event import EventState, MatchedEvent
 from app.domain.events.metrics import Match
 from app.domain.primitives import epoch
-from app.scoring.daily_evidence import DailyEffort, DailyEvidence, DailyMeasure, EffortKey
+from app.scoring.evidence.daily_evidence import DailyEffort, DailyEvidence, DailyMeasure, EffortKey
 
 
 def rematch_evidence(
