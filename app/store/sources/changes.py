@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives import epoch, strict_json
+from app.domain.sources.crm.activity_properties import with_current_names
 from app.domain.sources.crm.changes import Change
 from app.store.sql.column_types import CollatedText, Int32, Int64, UuidColumn
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
@@ -157,9 +158,10 @@ async def load_changes(
     )
     for entity, change_key, occurred_us, verb, fields_json, other_entity, sequence in rows:
         parsed_fields = strict_json.loads(fields_json.encode())
+        fields = with_current_names(entity, parsed_fields)  # type: ignore[arg-type]  # an object
         occurred_at = epoch.from_microseconds(occurred_us)
         record_changes.changes[entity].append(
-            Change(entity, change_key, occurred_at, verb, parsed_fields, other_entity, sequence)  # type: ignore[arg-type]  # an object
+            Change(entity, change_key, occurred_at, verb, fields, other_entity, sequence)
         )
     for deal, entity, change_key in links:
         record_changes.links[deal].append((entity, change_key))
@@ -194,7 +196,8 @@ async def changes_first_seen_in(
 
 
 def _to_change(row: RowMapping) -> Change:
-    return Change(**{field_name: row[field_name] for field_name in CHANGE_FIELDS})
+    columns = {field_name: row[field_name] for field_name in CHANGE_FIELDS}
+    return Change(**{**columns, "fields": with_current_names(row["entity"], row["fields"])})
 
 
 async def copy_to_next_generation(

@@ -35,7 +35,7 @@ def make_change(entity, minutes, verb="changed", related=None, **fields):
         f"{entity}|{minutes}|{verb}|{related}|{fields}",
         at_minute(minutes),
         verb,
-        fields,
+        {name.replace("activity_", "activity:"): content for name, content in fields.items()},
         related,
     )
 
@@ -221,18 +221,18 @@ def test_unknown_outcomes_times_and_owners_are_listed():
 # One activity of each kind. Properties are (current name, name stored by earlier versions).
 STORED_HISTORIES = {
     "call:5": {
-        ("activity_occurred_at", "hs_timestamp"): "2026-10-01T00:03:00Z",
-        ("activity_status", "hs_call_status"): "COMPLETED",
+        ("activity:occurred_at", "hs_timestamp"): "2026-10-01T00:03:00Z",
+        ("activity:status", "hs_call_status"): "COMPLETED",
     },
     "meeting:5": {
-        ("activity_starts_at", "hs_meeting_start_time"): "2026-10-01T00:03:00Z",
-        ("activity_occurred_at", "hs_timestamp"): "2026-10-01T00:02:00Z",
-        ("activity_status", "hs_meeting_outcome"): "odd",
+        ("activity:starts_at", "hs_meeting_start_time"): "2026-10-01T00:03:00Z",
+        ("activity:occurred_at", "hs_timestamp"): "2026-10-01T00:02:00Z",
+        ("activity:status", "hs_meeting_outcome"): "odd",
     },
     "email:5": {
-        ("activity_occurred_at", "hs_timestamp"): "2026-10-01T00:03:00Z",
-        ("activity_status", "hs_email_status"): "SENT",
-        ("activity_direction", "hs_email_direction"): "EMAIL",
+        ("activity:occurred_at", "hs_timestamp"): "2026-10-01T00:03:00Z",
+        ("activity:status", "hs_email_status"): "SENT",
+        ("activity:direction", "hs_email_direction"): "EMAIL",
     },
 }
 
@@ -260,7 +260,7 @@ def test_a_team_rule_that_reads_a_built_in_property_finds_it_under_both_names():
         make_change("email:6", 1, "created"),
         make_change("email:6", 1, activity_occurred_at=timestamp_at_minute(1)),
     ]
-    for property_name in ("activity_direction", "hs_email_direction"):
+    for property_name in ("activity:direction", "hs_email_direction"):
         direction = make_change("email:6", 1, **{property_name: "FORWARDED_EMAIL"})
         assert project_single_event(*email, direction, mapping=mapping).team == "channel"
 
