@@ -13,6 +13,7 @@ import pytest
 
 from app.api.http.problems import PROBLEM_KINDS
 from app.api.openapi.documentation import REFERENCE_PAGE, SITE
+from app.scoring import work_losses
 from app.scoring.components.registry import COMPONENT_FIGURES
 from app.settings import Settings
 from tests.support.source_files import ROOT
@@ -104,20 +105,33 @@ def find_broken_links(name: str, page: Page) -> list[str]:
     return broken
 
 
+def list_component_modules() -> list[Path]:
+    """Return the modules of the components, and the one that their losses share."""
+    paths = {Path(figure.__code__.co_filename) for figure in COMPONENT_FIGURES.values()}
+    return [*sorted(paths), Path(work_losses.__file__)]
+
+
 def find_reasons() -> set[str]:
     """Return the texts in the modules of components that stand where a loss reason can."""
     reasons: set[str] = set()
-    for figure in COMPONENT_FIGURES.values():
-        for node in ast.walk(
-            ast.parse(Path(figure.__code__.co_filename).read_text(encoding="utf-8"))
-        ):
+    for path in list_component_modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        returns = [
+            node
+            for function in functions
+            if function.name != "work_label"  # a word of a sentence
+            for node in ast.walk(function)
+            if isinstance(node, ast.Return)
+        ]
+        for node in [*returns, *ast.walk(tree)]:
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Loss":
                 reasons |= find_texts(node.args[1])
             elif isinstance(node, ast.Dict) and all(
                 isinstance(value, ast.Constant) for value in node.values
             ):
                 reasons |= {text for key in node.keys for text in find_texts(key)}
-            elif isinstance(node, ast.Return) or (
+            elif node in returns or (
                 isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp)
             ):
                 reasons |= find_texts(node.value)
