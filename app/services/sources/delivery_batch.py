@@ -40,7 +40,7 @@ class VerifiedDelivery(NamedTuple):
     delivery: Delivery
     uid: UUID
     received_at: datetime
-    # Builds an event of ours from an element that already has its shape.
+    # Builds an event in Sightline's own format from its JSON element.
     read_event: EventReader
 
 
@@ -99,7 +99,7 @@ async def _process_isolated(
             return (await process_together(service, connection, organization, [verified]))[0]
     except UnavailableError:
         raise
-    except Exception as error:  # the waiting request reports it  # noqa: BLE001  # the waiting request reports it
+    except Exception as error:  # noqa: BLE001  # the waiting request reports it
         return ProcessingResult(None, error)
 
 
@@ -111,7 +111,7 @@ async def process_together(
 ) -> Sequence[ProcessingResult]:
     """Process and store deliveries in the given order, all at the instant of the latest one.
 
-    The stored rows equal those of the deliveries one by one.
+    The result is the same as when each is processed in its own transaction.
     Raises: NotAuthenticError when nothing is stored.
     """
     now = max(verified.received_at for verified in verified_deliveries)
@@ -206,7 +206,8 @@ async def _process_round(
                     verified.uid,
                     transaction.source.key,
                     verified.delivery,
-                    # The instant at which its events are recorded: both have the same day.
+                    # Stored as received when its events are recorded, not when it arrived, so that
+                    # the delivery and its events have the same day.
                     transaction.position.recorded_at,
                 ),
                 verified.delivery.method,

@@ -24,7 +24,10 @@ class DeliveryChanges:
 async def drop_erased_changes(
     transaction: SourceTransaction, parsed_deliveries: Sequence[ParsedDelivery]
 ) -> list[ParsedDelivery]:
-    """Drop the changes of erased records. A delivery without such changes is returned unchanged."""
+    """Drop the changes of erased records.
+
+    A delivery without such changes is returned as the same object: callers compare by identity.
+    """
     erased_entities = await erasure_store.find_erased_records(
         transaction.connection,
         transaction.source_generation,

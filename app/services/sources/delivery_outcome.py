@@ -64,7 +64,7 @@ def new_delivery_record(
         content_type=headers.get("content-type", ""),
         headers=headers,
         body=delivery.body,
-        state="ignored",
+        state="ignored",  # note_outcome replaces it.
         problem=None,
         rejects=(),
         changes=0,
@@ -77,7 +77,10 @@ def new_delivery_record(
 def note_outcome(
     stored: StoredDelivery, outcome: DeliveryOutcome, problem: str | None = None
 ) -> StoredDelivery:
-    """Return the delivery with its outcome. `problem` counts where no element has one."""
+    """Return the delivery with its outcome.
+
+    Its problem is that of the first rejected element, or else the given problem.
+    """
     ordered_problems = sorted(
         (
             {**element_problem, "problem": truncate(str(element_problem["problem"]))}

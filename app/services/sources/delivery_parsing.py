@@ -16,7 +16,9 @@ from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.sources import Source
 from app.store.sources.deliveries import StoredDelivery
 
-# Builds an event of ours from an element that already has its shape.
+# A delivery reports changes of CRM records, from which the service derives events, or it carries
+# events in Sightline's own format. An EventReader builds an event of the second kind from its JSON
+# element.
 EventReader = Callable[[Mapping[str, object]], Event]
 # Events with the index of their element in the delivery.
 IndexedEvents = list[tuple[int, Event]]
@@ -29,13 +31,14 @@ class ParsedDelivery:
     """The content of a delivery."""
 
     changes: Sequence[Change] = ()
-    # Events of ours, with the index of their element.
+    # Events in Sightline's own format, with the index of their element.
     events: Sequence[tuple[int, Event]] = ()
     # The elements that were set aside: `index` and `problem` of each.
     problems: Sequence[Mapping[str, object]] = ()
     # How many elements were understood and report nothing that the mapping reads.
     ignored_count: int = 0
-    # Whether the delivery holds exactly one element.
+    # Whether the delivery has exactly one own event or unreadable element. Changes of records are
+    # not counted.
     is_single: bool = False
     # Why nothing of the delivery can be used; None when it can be.
     unreadable_reason: str | None = None
@@ -119,7 +122,7 @@ def _drop_future_changes(translation: Translation, now: datetime) -> tuple[list[
 def _parse_events(
     source: Source, translation: Translation, read_event: EventReader
 ) -> tuple[IndexedEvents, Problems]:
-    """Build the events of ours in a delivery. Return them, and the problems of the invalid ones."""
+    """Build the events in Sightline's own format. Return them, and the problems of the others."""
     parsed_events: IndexedEvents = []
     problems: Problems = []
     source_fields = {"source": source.key} | ({} if source.team is None else {"team": source.team})

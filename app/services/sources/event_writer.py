@@ -140,8 +140,9 @@ async def record_delivered_events(
 ) -> DeliveryOutcome:
     """Record the events that a delivery holds. Its changes are not counted in the outcome.
 
-    A replay passes when the delivery was received: events recorded since then are superseded where
-    their content differs. Otherwise recorded events never change.
+    Only a replay sets `received_at`, the time at which the delivery was received. Events first
+    recorded at or after it are superseded if their content differs. With None, recorded events
+    never change.
     """
     if parsed.unreadable_reason is not None:
         return DeliveryOutcome("failed", 0, 0, 0, ())

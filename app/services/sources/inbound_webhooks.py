@@ -65,7 +65,7 @@ async def receive_delivery(
 ) -> DeliveryReceipt:
     """Verify, process and store a delivery. An authentic one is stored whatever it contains.
 
-    `read_event` builds an event of ours from an element that already has its shape.
+    `read_event` builds an event in Sightline's own format from its JSON element.
     Raises: NotAuthenticError for an unknown hook or a signature that does not verify;
     UnavailableError when the delivery cannot be stored.
     """
@@ -116,7 +116,7 @@ async def _process(service: ServiceContext, verified: VerifiedDelivery) -> Proce
         )
     except (NotAuthenticError, UnavailableError):
         raise
-    except Exception as error:  # the delivery is stored as failed  # noqa: BLE001  # the delivery is stored as failed
+    except Exception as error:  # noqa: BLE001  # the delivery is stored as failed
         return ProcessingResult(None, error)
     if isinstance(result.error, NotAuthenticError):
         raise result.error
@@ -165,6 +165,7 @@ async def _load_hook(service: ServiceContext, hook_id: str, now: datetime) -> Ca
     cached_hook = service.hook_cache.get(hook_id, now)
     if cached_hook is not None:
         return cached_hook
+    # Read before the hook: put() ignores the hook if the cache was invalidated meanwhile.
     generation = service.hook_cache.generation
     async with service.database.read_transaction() as connection:
         organization = await directory.find_organization(connection, "hook", hook_id)

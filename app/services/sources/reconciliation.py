@@ -27,7 +27,8 @@ class _Reconciliation:
 
     transaction: SourceTransaction
     slots_by_entity: dict[str, dict[str, Slot]]
-    # By event id. An event may be retracted again: its id is in both.
+    # Both by event id. An id is in both when one delivery records the event and a later one
+    # retracts it.
     events_to_record: dict[str, DesiredEvent] = field(default_factory=dict)
     retraction_reasons: dict[str, str] = field(default_factory=dict)
     # (property, value) pairs by entity.
@@ -57,6 +58,7 @@ class _Reconciliation:
         return recorded_count, retracted_count
 
     def _apply_plan(self, entity: str, plan: ReconciliationPlan) -> None:
+        # An event id is "<slot>/<revision>". A slot holds at most one event that is not retracted.
         slots = self.slots_by_entity[entity]
         for event_id in plan.to_retract:
             slot, _ = event_id.rsplit("/", 1)

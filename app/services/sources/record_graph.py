@@ -35,12 +35,14 @@ class RecordSet:
 class RecordGraph:
     """Loads changes of linked records on demand, and answers as of each delivery of a batch.
 
-    At step n, only the changes of the deliveries 0 to n are visible, and those known before.
+    Step n is the n-th delivery of the batch, from 0. At step n, only changes known before the batch
+    and those first reported by deliveries 0 to n are visible.
     """
 
     connection: Connection
     source_generation: SourceGeneration
-    # The step of the delivery that first reported a change, by its key, without older changes.
+    # By change key: the step that first reported the change. Changes known before the batch are
+    # absent, and visible at every step. Empty for a single delivery: all changes are visible.
     first_seen_steps: Mapping[str, int] = field(default_factory=dict)
     loaded: RecordChanges = field(default_factory=RecordChanges)
     # The entities that the last expansion needed and that are not loaded yet.
@@ -95,7 +97,8 @@ class RecordGraph:
             linked_entities |= _entities_affected_by(visible_changes)
             frontier = linked_entities - changes_by_entity.keys()
             affected_entities |= linked_entities
-        # The deals of an activity: their fields are read, and their own events do not change.
+        # Also load what the affected records mention, and the deals linked to it. Events are
+        # computed from these changes, but these records are not affected themselves.
         frontier = _mentioned_entities(changes_by_entity) - changes_by_entity.keys()
         while frontier:
             visible_changes = {entity: self._visible_changes(entity, step) for entity in frontier}

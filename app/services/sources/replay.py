@@ -43,7 +43,8 @@ class ReplayResult:
     without_body_count: int
     recorded_count: int
     retracted_count: int
-    # When the first delivery arrived that was not replayed; None when all were.
+    # Where to continue: when the first delivery that was left out was received. None when all were
+    # replayed.
     continue_from: datetime | None
 
 
@@ -51,7 +52,7 @@ class ReplayResult:
 class _ChangeRevision:
     """The stored changes of a source after its deliveries were parsed again."""
 
-    # Of the generation in force: a new one when any change differs.
+    # The transaction to continue with: it has the new generation if there is one.
     transaction: SourceTransaction
     is_new_generation: bool
     # The records whose events are reconciled.
@@ -157,7 +158,8 @@ async def _reprocess(
     ((recorded_count, retracted_count),) = await reconcile(transaction, [replayed_changes], now)
     state_counts: Counter[str] = Counter()
     for stored, parsed in zip(readable_deliveries, parsed_deliveries, strict=True):
-        # Only a delivery that recorded its events may supersede them.
+        # A delivery that recorded no event supersedes none: another delivery recorded the events
+        # with its ids.
         received_at = stored.received_at if stored.recorded else None
         outcome = await record_delivered_events(transaction, parsed, now, received_at)
         recorded_count += outcome.recorded_count

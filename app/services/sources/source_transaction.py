@@ -36,7 +36,9 @@ class SourceTransaction:
     compiled: CompiledConfiguration
     position: WritePosition
     vault: Vault
-    # The generation of the source's changes that is in force.
+    # The number of the source's present set of changes. A replay that alters or omits a reported
+    # change stores all changes of the source under the next number. Events are derived from the
+    # latest number only.
     generation: int = 1
     # The reason of retractions; empty where each delivery is the reason of its own.
     reason: str = ""

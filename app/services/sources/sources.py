@@ -107,6 +107,8 @@ class _HookWrite:
         )
         if hook is None:
             raise NotFoundError(f"The source '{self.key}' has no hook.")
+        # None, as for a new hook: a secret is generated if none was submitted. With the present
+        # hook, its secret would be kept.
         new_secret = self._choose_secret(outcome.after.sources[self.key], None)
         if not new_secret:
             raise ConflictError(
@@ -126,6 +128,7 @@ class _HookWrite:
     def _choose_secret(self, source: Source, hook: StoredHook | None) -> str | None:
         """Return the secret to store. Return None to keep the one of the hook.
 
+        Return "" for a connector without secrets: the address of the hook is the secret.
         Raises: InvalidError when the secret is not valid, or the vendor's secret is missing.
         """
         connector = registry.get_connector(source.connector)
