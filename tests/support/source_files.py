@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Programs write these folders; git ignores them.
+GENERATED_FOLDERS = ("openapi/clients/", "openapi/node_modules/")
 # The folders whose Python files people write.
 PYTHON_FOLDERS = ("app", "tests", "benchmarks", "openapi", "alembic", "docs")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -128,7 +130,9 @@ def read_python_files() -> list[SourceFile]:
 
 def _list_python_files(folder: str) -> Iterator[str]:
     for path in sorted((ROOT / folder).rglob("*.py")):
-        yield path.relative_to(ROOT).as_posix()
+        relative_path = path.relative_to(ROOT).as_posix()
+        if not relative_path.startswith(GENERATED_FOLDERS):
+            yield relative_path
 
 
 def list_repository_files() -> list[Path]:
