@@ -44,7 +44,7 @@ class DocumentationHook(BuildHookInterface[Any]):  # Any: the configuration, whi
     PLUGIN_NAME = "custom"
 
     # Any: the signature of hatchling
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatchling passes it
         """Build the site unless it is current. Use an older site where the generator is missing."""
         if version == "editable" or is_current():
             return

@@ -20,9 +20,9 @@ DOCS: Final = ROOT / "docs"
 sys.path.insert(0, str(ROOT))
 
 from app.api.http.problems import PROBLEM_KINDS  # noqa: E402  # the path is set above
-from app.cli import app as command_line  # noqa: E402
-from app.scoring.components.registry import COMPONENT_FIGURES  # noqa: E402
-from app.settings import ENVIRONMENT_PREFIX, Settings  # noqa: E402
+from app.cli import app as command_line  # noqa: E402  # the same
+from app.scoring.components.registry import COMPONENT_FIGURES  # noqa: E402  # the same
+from app.settings import ENVIRONMENT_PREFIX, Settings  # noqa: E402  # the same
 
 Explanations = Mapping[str, Any]  # Any: sentences, or mappings of them
 Schema = Mapping[str, Any]  # Any: a JSON schema
